@@ -1,0 +1,6 @@
+//! muster, a private BitTorrent tracker.
+
+pub mod clock;
+pub mod limits;
+pub mod request;
+pub mod subnet;

@@ -1,0 +1,125 @@
+//! Every bound of muster in one place, unit last in the name, one line of why each.
+//!
+//! What an operator may change has its default and its range here and its option in `config`; the rest
+//! are constants. The asserts at the end hold the relations between them at compile time.
+//! Nothing here allocates or knows of any other module.
+
+// -- what clients are told ------------------------------------------------------------------------
+
+/// A peer silent for this long is forgotten. The original tracker's value.
+pub const PEER_TIMEOUT_SECONDS_DEFAULT: u32 = 1800;
+/// The range of the peer timeout: under a minute no client keeps up, over a day nobody is there.
+pub const PEER_TIMEOUT_SECONDS_RANGE: (u32, u32) = (60, 86_400);
+
+/// How long a client is asked to wait between announces. Half the peer timeout: a client told to wait
+/// the whole timeout would be expired just before it calls again, and one lost announce must not cost
+/// it its place.
+pub const ANNOUNCE_INTERVAL_SECONDS_DEFAULT: u32 = 900;
+/// The range of the announce interval.
+pub const ANNOUNCE_INTERVAL_SECONDS_RANGE: (u32, u32) = (10, 43_200);
+/// Each reply adds up to interval / this, at random, so that clients that started together (after a
+/// restart of the tracker, say) drift apart instead of calling in one burst for ever.
+pub const ANNOUNCE_JITTER_DIVISOR: u32 = 16;
+
+/// How soon a client may announce again on a person's request.
+pub const MIN_INTERVAL_SECONDS_DEFAULT: u32 = 60;
+/// The range of the min interval.
+pub const MIN_INTERVAL_SECONDS_RANGE: (u32, u32) = (1, 43_200);
+
+/// Peers in a reply when the client does not say how many (BEP 3's common default).
+pub const NUMWANT_DEFAULT: u16 = 50;
+/// Peers in an HTTP reply at the most: what libtorrent asks for.
+pub const NUMWANT_HTTP_MAX: u16 = 200;
+
+// -- what is remembered ---------------------------------------------------------------------------
+
+/// Torrents tracked at once; about 400 bytes each when small.
+pub const TORRENTS_MAX_DEFAULT: u32 = 200_000;
+/// Peers tracked at once, over all torrents; at most 80 bytes each for IPv4.
+pub const PEERS_MAX_DEFAULT: u32 = 2_000_000;
+/// Peers of one torrent: what the 24 bits of a slot in `tracker::index` can number.
+pub const SWARM_PEERS_MAX: u32 = (1 << 24) - 2;
+/// The largest torrent and peer counts an operator may set.
+pub const TRACKED_COUNT_MAX: u32 = 100_000_000;
+/// Shards of the tracker, each behind its own lock.
+pub const SHARDS_COUNT: usize = 256;
+/// Uploaded, downloaded and left are kept in 48 bits; larger values (256 TiB and more, or the
+/// 2^63 - 1 of a magnet link that knows no size yet) stay at this one, "unknown".
+pub const PEER_COUNTER_BYTES_MAX: u64 = (1 << 48) - 1;
+
+// -- the sweeper ----------------------------------------------------------------------------------
+
+/// The pause between two sweeps: a peer outlives its timeout by this much at the most.
+pub const SWEEP_INTERVAL_SECONDS: u32 = 30;
+/// Peers looked at under one hold of a shard lock: about 50 microseconds of work.
+pub const SWEEP_STEP_PEERS_MAX: usize = 4096;
+/// The sweeper works this long, then rests `SWEEP_REST_MILLIS`: a fifth of one core at most.
+pub const SWEEP_BUDGET_MILLIS: u64 = 5;
+/// The rest after each budget of work.
+pub const SWEEP_REST_MILLIS: u64 = 20;
+
+// -- HTTP -----------------------------------------------------------------------------------------
+
+/// The request line and headers of one request. A scrape of 60 hashes by Transmission is 4 KB.
+pub const HTTP_HEAD_BYTES_MAX: usize = 8 * 1024;
+/// Header lines of one request.
+pub const HTTP_HEADERS_MAX: usize = 64;
+/// Bytes read from a socket at once; a whole head always fits.
+pub const HTTP_READ_BYTES: usize = 16 * 1024;
+/// Replies to pipelined requests gathered before the client has to take some.
+pub const HTTP_OUTPUT_BYTES_MAX: usize = 16 * 1024;
+/// The body of an error reply that explains itself.
+pub const HTTP_DRAIN_BYTES_MAX: usize = 256 * 1024;
+/// A whole head must arrive within this of its first byte.
+pub const HTTP_HEAD_MILLIS_MAX: u64 = 10_000;
+/// A connection may wait this long for a request, the first or the next.
+pub const HTTP_IDLE_MILLIS_MAX: u64 = 30_000;
+/// A reply must be taken by the client within this.
+pub const HTTP_WRITE_MILLIS_MAX: u64 = 10_000;
+/// After an error reply, what the client still sends is read and dropped for this long, so that the
+/// reply is not lost to a connection reset.
+pub const HTTP_DRAIN_MILLIS_MAX: u64 = 2_000;
+/// Connections kept open at once when the operator does not say: this, or 3/4 of the descriptor
+/// limit if that is less. Most announces never count: they are answered and closed at once.
+pub const HTTP_CONNECTIONS_MAX_DEFAULT: u32 = 8192;
+/// Connections kept open at once from one IPv4 address or IPv6 /64.
+pub const HTTP_CONNECTIONS_PER_IP_DEFAULT: u32 = 128;
+/// Connections accepted in a row before others get their turn.
+pub const HTTP_ACCEPT_BURST: usize = 64;
+/// Connections the kernel holds for us until they are accepted.
+pub const HTTP_BACKLOG: i32 = 4096;
+/// Worker threads at the most, whatever the host or the operator says.
+pub const WORKERS_MAX: usize = 256;
+/// Torrents in one scrape: no more can stand in one head (`info_hash=` and 20 bytes each).
+pub const SCRAPE_HASHES_MAX: usize = HTTP_HEAD_BYTES_MAX / 31 + 1;
+
+// -- the process ----------------------------------------------------------------------------------
+
+/// What is in flight at a stop has this long to finish.
+pub const STOP_MILLIS_MAX: u64 = 5_000;
+/// Between two log lines of the same cause.
+pub const LOG_CAUSE_MILLIS: u64 = 1_000;
+/// A value quoted in an error text is cut to this many bytes.
+pub const QUOTED_BYTES_MAX: usize = 40;
+/// A configuration file larger than this is not one.
+pub const CONFIG_FILE_BYTES_MAX: u64 = 1024 * 1024;
+
+// -- bencode --------------------------------------------------------------------------------------
+
+/// Lists and dictionaries within one another.
+pub const BENCODE_DEPTH_MAX: usize = 32;
+
+const _: () = {
+    assert!(
+        ANNOUNCE_INTERVAL_SECONDS_DEFAULT
+            + ANNOUNCE_INTERVAL_SECONDS_DEFAULT / ANNOUNCE_JITTER_DIVISOR
+            < PEER_TIMEOUT_SECONDS_DEFAULT,
+        "a client that obeys must not expire"
+    );
+    assert!(MIN_INTERVAL_SECONDS_DEFAULT <= ANNOUNCE_INTERVAL_SECONDS_DEFAULT);
+    assert!(NUMWANT_DEFAULT <= NUMWANT_HTTP_MAX);
+    assert!(HTTP_HEAD_BYTES_MAX <= HTTP_READ_BYTES, "one read must be able to hold a head");
+    assert!(SHARDS_COUNT.is_power_of_two(), "a shard is chosen by the top bits of a hash");
+    assert!(SWARM_PEERS_MAX < (1 << 24) - 1, "the all-ones slot means empty");
+    assert!(HTTP_IDLE_MILLIS_MAX >= HTTP_HEAD_MILLIS_MAX);
+};
