@@ -3,4 +3,6 @@
 pub mod clock;
 pub mod limits;
 pub mod request;
+pub mod stats;
 pub mod subnet;
+pub mod tracker;

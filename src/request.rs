@@ -81,7 +81,7 @@ impl Proof {
         }
     }
 
-    /// 56 bits of SipHash: nobody meets another's by trying.
+    /// 56 bits of a strong hash (`SipHash`): nobody meets another's by trying.
     fn hashed(bytes: &[u8]) -> Proof {
         let mut hasher = DefaultHasher::new();
         hasher.write(bytes);
@@ -288,9 +288,14 @@ mod tests {
 
     #[test]
     fn forty_hex_digits_in_either_case_are_a_hash() {
-        let hash = InfoHash::from_hex(b"00112233445566778899aAbBcCdDeEfF01234567").expect("40 digits");
+        let hash =
+            InfoHash::from_hex(b"00112233445566778899aAbBcCdDeEfF01234567").expect("40 digits");
         assert_eq!(hash.to_string(), "00112233445566778899aabbccddeeff01234567");
-        for wrong in ["", "00112233445566778899aAbBcCdDeEfF0123456", "g0112233445566778899aabbccddeeff01234567"] {
+        for wrong in [
+            "",
+            "00112233445566778899aAbBcCdDeEfF0123456",
+            "g0112233445566778899aabbccddeeff01234567",
+        ] {
             assert_eq!(InfoHash::from_hex(wrong.as_bytes()), None, "{wrong}");
         }
     }
@@ -300,7 +305,10 @@ mod tests {
         assert_eq!(Proof::from_key_text(b"00C0FFEE"), Proof::from_key(0x00c0_ffee));
         assert_eq!(Proof::from_key_text(b"c0ffee"), Proof::from_key(0x00c0_ffee));
         // aria2 sends eight raw bytes.
-        assert_ne!(Proof::from_key_text(b"\xff\x00ABCDEF"), Proof::from_key_text(b"\xff\x00ABCDEG"));
+        assert_ne!(
+            Proof::from_key_text(b"\xff\x00ABCDEF"),
+            Proof::from_key_text(b"\xff\x00ABCDEG")
+        );
         assert_ne!(Proof::from_key_text(b"+1"), Proof::from_key(1), "a sign is no hex digit");
     }
 

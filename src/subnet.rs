@@ -124,9 +124,12 @@ mod tests {
 
     #[test]
     fn a_malformed_subnet_is_named_in_the_error() {
-        for text in ["", "10.0.0.0/33", "::/129", "10.0.0.0/", "10.0.0/8", "example.org", "1.2.3.4/-1"] {
+        for text in
+            ["", "10.0.0.0/33", "::/129", "10.0.0.0/", "10.0.0/8", "example.org", "1.2.3.4/-1"]
+        {
             let error = text.parse::<Subnet>().expect_err(text);
-            let wanted = format!("{text:?}: expected an address or subnet such as 10.0.0.0/8 or ::1");
+            let wanted =
+                format!("{text:?}: expected an address or subnet such as 10.0.0.0/8 or ::1");
             assert_eq!(error, wanted);
         }
     }
@@ -152,7 +155,11 @@ mod tests {
             ("255.255.255.255", false, false),
             ("ff02::1", false, false),
         ] {
-            assert_eq!((is_local(ip(address)), is_reachable(ip(address))), (local, reachable), "{address}");
+            assert_eq!(
+                (is_local(ip(address)), is_reachable(ip(address))),
+                (local, reachable),
+                "{address}"
+            );
         }
     }
 }

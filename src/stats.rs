@@ -1,0 +1,78 @@
+//! Counters of what has happened since the start: relaxed atomics, read as one snapshot.
+//!
+//! Nothing decides by them; they are for people and programs that watch. Counts only grow.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+macro_rules! counters {
+    ($($(#[$doc:meta])* $name:ident,)*) => {
+        /// The counters, shared by every thread.
+        #[derive(Debug, Default)]
+        pub struct Stats {
+            $($(#[$doc])* pub $name: Counter,)*
+        }
+
+        /// The counters at one moment.
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+        pub struct Snapshot {
+            $($(#[$doc])* pub $name: u64,)*
+        }
+
+        impl Stats {
+            /// What the counters show now.
+            #[must_use]
+            pub fn snapshot(&self) -> Snapshot {
+                Snapshot { $($name: self.$name.get(),)* }
+            }
+        }
+    };
+}
+
+counters! {
+    /// Announces answered with peers.
+    announces,
+    /// Scrapes answered.
+    scrapes,
+    /// Announces and scrapes refused with a `failure reason`.
+    refusals,
+    /// Requests that were not HTTP, or nothing that is served.
+    http_errors,
+    /// TCP and Unix connections accepted.
+    connections,
+    /// Connections closed because they kept a deadline waiting.
+    connections_timed_out,
+    /// Connections closed, or not taken, because there were too many.
+    connections_refused,
+}
+
+/// A number that grows.
+#[derive(Debug, Default)]
+pub struct Counter(AtomicU64);
+
+impl Counter {
+    /// Counts one more.
+    pub fn add(&self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// The count so far.
+    #[must_use]
+    pub fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_snapshot_shows_each_counter_by_its_own_name() {
+        let stats = Stats::default();
+        stats.announces.add();
+        stats.announces.add();
+        stats.scrapes.add();
+        let wanted = Snapshot { announces: 2, scrapes: 1, ..Snapshot::default() };
+        assert_eq!(stats.snapshot(), wanted);
+    }
+}

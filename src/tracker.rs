@@ -1,0 +1,264 @@
+//! The core: every torrent and its peers, behind one door.
+//!
+//! [`Tracker`] is [`SHARDS_COUNT`] shards, each its torrents behind one `Mutex`. An announce takes one
+//! lock, once. Under it no system call, no log line, no encoding and no allocation of the input's size
+//! happens: peers are copied into the caller's [`PeerBuf`] and encoded after the lock is released.
+//! Nobody ever holds two of the locks, so there is no order to keep.
+//!
+//! The sweep goes through the shards in steps of bounded work ([`SWEEP_STEP_PEERS_MAX`]), so that an
+//! announce never waits for more than one step. Time is an argument; nothing here reads a clock.
+
+mod index;
+mod swarm;
+
+use std::hash::{BuildHasher as _, RandomState};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use crate::limits::{SHARDS_COUNT, SWARM_PEERS_MAX, SWEEP_STEP_PEERS_MAX};
+use crate::request::{
+    AnnounceRequest, Event, InfoHash, PeerBuf, Refused, Retry, Seconds, SwarmCounts,
+};
+
+use index::Index;
+use swarm::Swarm;
+
+/// What the operator decides about the core.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TrackerLimits {
+    /// A peer silent for longer than this many seconds is forgotten.
+    pub peer_timeout: u32,
+    /// Torrents tracked at once.
+    pub torrents_max: u32,
+    /// Peers tracked at once, over all torrents.
+    pub peers_max: u32,
+}
+
+/// How much is tracked.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Totals {
+    /// Torrents, those among them whose last peer has left a short while ago.
+    pub torrents: u32,
+    /// Peers; one that is in two swarms counts twice.
+    pub peers: u32,
+}
+
+/// All torrents and their peers. Shared by every thread.
+#[derive(Debug)]
+pub struct Tracker {
+    limits: TrackerLimits,
+    shards: Box<[Shard]>,
+    /// Keys of the hash function behind every index: clients choose what is hashed.
+    keys: RandomState,
+    torrents: AtomicU32,
+    peers: AtomicU32,
+}
+
+/// Alone on its cache lines, so that locking one shard does not slow its neighbour.
+#[derive(Debug, Default)]
+#[repr(align(128))]
+struct Shard(Mutex<Torrents>);
+
+#[derive(Debug, Default)]
+struct Torrents {
+    all: Vec<Torrent>,
+    by_hash: Index,
+}
+
+#[derive(Debug)]
+struct Torrent {
+    info_hash: InfoHash,
+    /// The last announce; a torrent without peers is kept for a peer timeout after it.
+    announced: Seconds,
+    swarm: Swarm,
+}
+
+/// Where a sweep is: the next step goes on from here.
+#[derive(Debug, Default)]
+pub struct Sweep {
+    shard: usize,
+    /// The torrent of the shard and the slot in its swarm below which nothing has been looked at.
+    at: Option<(usize, u32)>,
+}
+
+impl Tracker {
+    /// An empty tracker.
+    #[must_use]
+    pub fn new(limits: TrackerLimits) -> Tracker {
+        Tracker {
+            limits,
+            shards: (0..SHARDS_COUNT).map(|_| Shard::default()).collect(),
+            keys: RandomState::new(),
+            torrents: AtomicU32::new(0),
+            peers: AtomicU32::new(0),
+        }
+    }
+
+    /// Takes an announce in, fills `out` with the peers of its reply and tells the swarm's counts.
+    ///
+    /// # Errors
+    /// A new torrent or peer is refused when there are as many as the limits allow; those known
+    /// already are served as ever.
+    pub fn announce(
+        &self,
+        request: &AnnounceRequest,
+        now: Seconds,
+        out: &mut PeerBuf,
+    ) -> Result<SwarmCounts, Refused> {
+        out.clear();
+        let hash = self.keys.hash_one(request.info_hash);
+        let mut torrents = self.lock(shard_of(hash));
+        let slot = match torrents.find(hash, &request.info_hash) {
+            Some(slot) => slot,
+            None if request.event == Event::Stopped => return Ok(SwarmCounts::default()),
+            None => {
+                if self.torrents_full() {
+                    return Err(full("torrents", self.limits.torrents_max));
+                }
+                if self.peers_full() {
+                    return Err(full("peers", self.limits.peers_max));
+                }
+                self.torrents.fetch_add(1, Ordering::Relaxed);
+                torrents.add(&self.keys, hash, request.info_hash)
+            }
+        };
+        let Torrent { swarm, announced, .. } = &mut torrents.all[slot as usize];
+        let before = swarm.len();
+        if self.peers_full() || before >= SWARM_PEERS_MAX {
+            let joins = request.event != Event::Stopped;
+            if joins && !swarm.has(&self.keys, &request.identity) {
+                return Err(full("peers", self.limits.peers_max.min(SWARM_PEERS_MAX)));
+            }
+        }
+        *announced = now;
+        let counts = swarm.announce(&self.keys, request, now, out);
+        self.count_peers(before, swarm.len());
+        Ok(counts)
+    }
+
+    /// What a torrent's swarm holds; `None` if nobody has announced it.
+    #[must_use]
+    pub fn scrape(&self, info_hash: &InfoHash) -> Option<SwarmCounts> {
+        let hash = self.keys.hash_one(info_hash);
+        let torrents = self.lock(shard_of(hash));
+        let slot = torrents.find(hash, info_hash)?;
+        Some(torrents.all[slot as usize].swarm.counts())
+    }
+
+    /// How much is tracked at this moment.
+    #[must_use]
+    pub fn totals(&self) -> Totals {
+        Totals {
+            torrents: self.torrents.load(Ordering::Relaxed),
+            peers: self.peers.load(Ordering::Relaxed),
+        }
+    }
+
+    /// Does the next step of a sweep under one lock: forgets peers that have timed out, and torrents
+    /// that have had no peers for as long. Returns false once the sweep has been through all shards;
+    /// the next step then begins anew.
+    pub fn sweep_step(&self, sweep: &mut Sweep, now: Seconds) -> bool {
+        let mut torrents = self.lock(sweep.shard);
+        let mut budget = SWEEP_STEP_PEERS_MAX as u32;
+        let (mut nth, mut below) = sweep.at.unwrap_or((torrents.all.len(), 0));
+        while budget > 0 {
+            if below == 0 {
+                if nth == 0 {
+                    sweep.shard = (sweep.shard + 1) % SHARDS_COUNT;
+                    sweep.at = None;
+                    return sweep.shard != 0;
+                }
+                nth -= 1;
+                below = torrents.all[nth].swarm.len();
+            }
+            // A torrent costs about as much to visit as a few of its peers.
+            budget = budget.saturating_sub(below.max(8));
+            below = self.sweep_torrent(&mut torrents, nth, below, now);
+        }
+        sweep.at = Some((nth, below));
+        true
+    }
+
+    /// Sweeps some of one torrent's peers; forgets the torrent if that is due.
+    fn sweep_torrent(&self, torrents: &mut Torrents, nth: usize, below: u32, now: Seconds) -> u32 {
+        let timeout = self.limits.peer_timeout;
+        let Torrent { swarm, announced, .. } = &mut torrents.all[nth];
+        let before = swarm.len();
+        let below = swarm.expire(&self.keys, now, timeout, below, SWEEP_STEP_PEERS_MAX as u32);
+        self.count_peers(before, swarm.len());
+        if swarm.len() == 0 && now.since(*announced) > timeout {
+            torrents.remove(&self.keys, nth as u32);
+            self.torrents.fetch_sub(1, Ordering::Relaxed);
+        }
+        below
+    }
+
+    fn lock(&self, shard: usize) -> MutexGuard<'_, Torrents> {
+        // A thread that panicked under the lock has hurt one swarm at the worst; the others go on.
+        self.shards[shard].0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn count_peers(&self, before: u32, after: u32) {
+        if after != before {
+            // Wraps round for a decrease, as unsigned addition does.
+            self.peers.fetch_add(after.wrapping_sub(before), Ordering::Relaxed);
+        }
+    }
+
+    fn torrents_full(&self) -> bool {
+        self.torrents.load(Ordering::Relaxed) >= self.limits.torrents_max
+    }
+
+    fn peers_full(&self) -> bool {
+        self.peers.load(Ordering::Relaxed) >= self.limits.peers_max
+    }
+}
+
+impl Torrents {
+    fn find(&self, hash: u64, info_hash: &InfoHash) -> Option<u32> {
+        let all = &self.all;
+        self.by_hash.find(hash, all.len() as u32, |slot| all[slot as usize].info_hash == *info_hash)
+    }
+
+    fn add(&mut self, keys: &RandomState, hash: u64, info_hash: InfoHash) -> u32 {
+        let slot = self.all.len() as u32;
+        self.all.push(Torrent { info_hash, announced: Seconds(0), swarm: Swarm::default() });
+        let all = &self.all;
+        self.by_hash.insert(hash, slot, slot + 1, |slot| hash_at(keys, all, slot));
+        slot
+    }
+
+    fn remove(&mut self, keys: &RandomState, slot: u32) {
+        let all = &self.all;
+        let hash_of = |slot| hash_at(keys, all, slot);
+        self.by_hash.remove(keys.hash_one(all[slot as usize].info_hash), slot, hash_of);
+        let last = all.len() as u32 - 1;
+        if slot != last {
+            self.by_hash.relocate(keys.hash_one(all[last as usize].info_hash), last, slot);
+        }
+        self.all.swap_remove(slot as usize);
+        if self.all.capacity() > 4 * self.all.len() + 16 {
+            self.all.shrink_to(2 * self.all.len());
+            let all = &self.all;
+            self.by_hash.shrink(all.len() as u32, |slot| hash_at(keys, all, slot));
+        }
+    }
+}
+
+#[allow(clippy::unnecessary_wraps)] // Every index asks for the hashes of its slots alike.
+fn hash_at(keys: &RandomState, all: &[Torrent], slot: u32) -> Option<u64> {
+    Some(keys.hash_one(all[slot as usize].info_hash))
+}
+
+/// The shard of a torrent, from bits of its hash that the index within the shard does not use.
+fn shard_of(hash: u64) -> usize {
+    (hash >> 8) as usize % SHARDS_COUNT
+}
+
+fn full(noun: &str, max: u32) -> Refused {
+    let reason = format!("this tracker is full: it tracks {max} {noun}, as many as it may");
+    Refused { reason, retry: Retry::Minutes(15) }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,137 @@
+//! The door: torrents that appear and are forgotten, bounds, and threads that announce at once.
+
+use super::*;
+use crate::request::{Families, Identity, NumWant, PeerId, Proof};
+use std::net::Ipv4Addr;
+
+fn tracker(torrents_max: u32, peers_max: u32) -> Tracker {
+    Tracker::new(TrackerLimits { peer_timeout: 1800, torrents_max, peers_max })
+}
+
+/// A leecher numbered `peer` in the torrent numbered `torrent`.
+fn announce(torrent: u32, peer: u32) -> AnnounceRequest {
+    let (mut info_hash, mut peer_id) = ([9; 20], [8; 20]);
+    info_hash[..4].copy_from_slice(&torrent.to_be_bytes());
+    peer_id[..4].copy_from_slice(&peer.to_be_bytes());
+    AnnounceRequest {
+        info_hash: InfoHash(info_hash),
+        identity: Identity { peer_id: PeerId(peer_id), proof: Proof::from_key(peer) },
+        v4: Some(Ipv4Addr::from_bits(0x0a00_0000 + peer)),
+        v6: None,
+        port: 6881,
+        uploaded: 0,
+        downloaded: 0,
+        left: 1,
+        event: Event::Update,
+        numwant: NumWant::from_wire(None, 200),
+        families: Families::V4ThenV6,
+        peer_ids: false,
+    }
+}
+
+fn stopped(request: AnnounceRequest) -> AnnounceRequest {
+    AnnounceRequest { event: Event::Stopped, ..request }
+}
+
+fn sweep(tracker: &Tracker, now: u32) -> usize {
+    let mut sweep = Sweep::default();
+    let mut steps = 1;
+    while tracker.sweep_step(&mut sweep, Seconds(now)) {
+        steps += 1;
+    }
+    steps
+}
+
+#[test]
+fn a_torrent_is_known_from_its_first_announce_to_a_timeout_after_its_last_peer() {
+    let (tracker, mut out) = (tracker(10, 10), PeerBuf::new());
+    let hash = announce(1, 1).info_hash;
+    assert_eq!(tracker.scrape(&hash), None);
+    tracker.announce(&announce(1, 1), Seconds(100), &mut out).expect("room");
+    let one = SwarmCounts { complete: 0, incomplete: 1, downloaded: 0, downloaders: 1 };
+    assert_eq!(tracker.scrape(&hash), Some(one));
+    tracker.announce(&stopped(announce(1, 1)), Seconds(200), &mut out).expect("known");
+    assert_eq!(tracker.scrape(&hash), Some(SwarmCounts::default()));
+    sweep(&tracker, 200 + 1800);
+    assert_eq!(tracker.totals(), Totals { torrents: 1, peers: 0 });
+    sweep(&tracker, 201 + 1800);
+    assert_eq!(tracker.totals(), Totals { torrents: 0, peers: 0 });
+    assert_eq!(tracker.scrape(&hash), None);
+}
+
+#[test]
+fn stopping_in_an_unknown_torrent_succeeds_and_leaves_nothing_behind() {
+    let (tracker, mut out) = (tracker(10, 10), PeerBuf::new());
+    let counts = tracker.announce(&stopped(announce(1, 1)), Seconds(0), &mut out);
+    assert_eq!(counts, Ok(SwarmCounts::default()));
+    assert_eq!(tracker.totals().torrents, 0);
+}
+
+#[test]
+fn at_the_bounds_newcomers_are_refused_and_members_served() {
+    let (tracker, mut out) = (tracker(2, 3), PeerBuf::new());
+    for (torrent, peer) in [(1, 1), (1, 2), (2, 3)] {
+        tracker.announce(&announce(torrent, peer), Seconds(0), &mut out).expect("room");
+    }
+    let refused = |torrent, peer| {
+        let mut out = PeerBuf::new();
+        let refused = tracker.announce(&announce(torrent, peer), Seconds(0), &mut out);
+        let refused = refused.expect_err("no room");
+        assert_eq!(refused.retry, Retry::Minutes(15));
+        refused.reason
+    };
+    assert_eq!(refused(3, 4), "this tracker is full: it tracks 2 torrents, as many as it may");
+    assert_eq!(refused(1, 4), "this tracker is full: it tracks 3 peers, as many as it may");
+    assert_eq!(
+        tracker.announce(&announce(1, 1), Seconds(1), &mut out).map(|c| c.incomplete),
+        Ok(2)
+    );
+    assert_eq!(out.v4.len(), 1);
+    tracker.announce(&stopped(announce(1, 2)), Seconds(1), &mut out).expect("a member");
+    tracker.announce(&announce(1, 4), Seconds(1), &mut out).expect("room again");
+}
+
+#[test]
+fn a_sweep_goes_in_steps_and_misses_nobody() {
+    let (tracker, mut out) = (tracker(2_000, 100_000), PeerBuf::new());
+    for peer in 0..10_000 {
+        tracker.announce(&announce(0, peer), Seconds(0), &mut out).expect("room");
+    }
+    for torrent in 1..1_000 {
+        tracker.announce(&announce(torrent, 0), Seconds(0), &mut out).expect("room");
+        tracker.announce(&announce(torrent, 1), Seconds(1), &mut out).expect("room");
+    }
+    let steps = sweep(&tracker, 1801);
+    assert!(steps >= SHARDS_COUNT + 2, "{steps}: the swarm of 10,000 takes three steps");
+    // The large torrent was last announced a second before the others.
+    assert_eq!(tracker.totals(), Totals { torrents: 999, peers: 999 });
+    sweep(&tracker, 1802);
+    assert_eq!(tracker.totals(), Totals { torrents: 0, peers: 0 });
+}
+
+#[test]
+fn threads_that_announce_and_sweep_at_once_lose_nothing() {
+    let tracker = tracker(1_000, 100_000);
+    std::thread::scope(|scope| {
+        for thread in 0..4 {
+            let tracker = &tracker;
+            scope.spawn(move || {
+                let mut out = PeerBuf::new();
+                for n in 0..5_000 {
+                    let request = announce(n % 50, thread * 10_000 + n);
+                    tracker.announce(&request, Seconds(10), &mut out).expect("room");
+                    if n % 2 == 0 {
+                        tracker.announce(&stopped(request), Seconds(10), &mut out).expect("known");
+                    }
+                }
+            });
+        }
+        scope.spawn(|| (0..20).for_each(|_| _ = sweep(&tracker, 20)));
+    });
+    assert_eq!(tracker.totals(), Totals { torrents: 50, peers: 4 * 2_500 });
+    let scraped: u32 = (0..50)
+        .filter_map(|torrent| tracker.scrape(&announce(torrent, 0).info_hash))
+        .map(|counts| counts.incomplete)
+        .sum();
+    assert_eq!(scraped, 4 * 2_500);
+}
