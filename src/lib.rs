@@ -2,6 +2,7 @@
 
 pub mod clock;
 pub mod limits;
+pub mod log;
 pub mod request;
 pub mod stats;
 pub mod subnet;

@@ -84,6 +84,9 @@ pub const HTTP_DRAIN_MILLIS_MAX: u64 = 2_000;
 pub const HTTP_CONNECTIONS_MAX_DEFAULT: u32 = 8192;
 /// Connections kept open at once from one IPv4 address or IPv6 /64.
 pub const HTTP_CONNECTIONS_PER_IP_DEFAULT: u32 = 128;
+/// The largest bound on connections an operator may set: Linux's own on descriptors of one process
+/// (`fs.nr_open`) unless raised.
+pub const HTTP_CONNECTIONS_COUNT_MAX: u32 = 1_048_576;
 /// Connections accepted in a row before others get their turn.
 pub const HTTP_ACCEPT_BURST: usize = 64;
 /// Connections the kernel holds for us until they are accepted.
@@ -99,8 +102,17 @@ pub const SCRAPE_HASHES_MAX: usize = HTTP_HEAD_BYTES_MAX / 31 + 1;
 pub const STOP_MILLIS_MAX: u64 = 5_000;
 /// Between two log lines of the same cause.
 pub const LOG_CAUSE_MILLIS: u64 = 1_000;
+/// Between two log lines about file descriptors that have run out: it lasts until somebody acts.
+pub const LOG_DESCRIPTORS_MILLIS: u64 = 60_000;
 /// A value quoted in an error text is cut to this many bytes.
 pub const QUOTED_BYTES_MAX: usize = 40;
+/// Addresses and sockets to listen on; each is a descriptor every worker watches.
+pub const LISTEN_COUNT_MAX: usize = 64;
+/// Bytes in the path of a Unix socket: `sun_path` has 108 on Linux, the last of them 0.
+pub const UNIX_PATH_BYTES_MAX: usize = 107;
+/// Subnets of trusted proxies, searched for each forwarded request; the largest content networks
+/// publish some twenty.
+pub const TRUSTED_PROXIES_COUNT_MAX: usize = 256;
 /// A configuration file larger than this is not one.
 pub const CONFIG_FILE_BYTES_MAX: u64 = 1024 * 1024;
 

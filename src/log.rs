@@ -1,0 +1,475 @@
+//! The log: one line an event, to stderr, as text for people or as JSON for programs.
+//!
+//! Level and format are set once for the process, at start; an event below the level costs one relaxed
+//! load, and its message is never formatted. A line is one write of the whole line, so lines of
+//! several threads never mix; whatever a message holds, control characters and line ends are escaped,
+//! so that nothing a client sends can forge a second line. A closed stderr is ignored.
+//!
+//! What the network can cause goes through [`limited`]: one line a second and cause, counted with two
+//! atomics. Nothing here is called under a lock of the tracker.
+
+use std::fmt::{self, Display, Write as _};
+use std::io::Write as _;
+use std::str::FromStr;
+use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
+use std::time::Duration;
+
+use crate::clock::unix_time;
+use crate::limits::{LOG_CAUSE_MILLIS, LOG_DESCRIPTORS_MILLIS};
+use crate::request::quoted;
+
+/// How much an event matters; a process logs its level and those before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Level {
+    /// Something does not work, and somebody has to do something.
+    Error,
+    /// Something is refused or lost, and the tracker goes on.
+    Warn,
+    /// Starts, stops and what an operator wants to read afterwards. The default.
+    Info,
+    /// Single requests.
+    Debug,
+}
+
+impl Level {
+    /// All levels with their names, the most important first.
+    const NAMES: [(Level, &str); 4] = [
+        (Level::Error, "error"),
+        (Level::Warn, "warn"),
+        (Level::Info, "info"),
+        (Level::Debug, "debug"),
+    ];
+}
+
+impl Display for Level {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(name_of(&Level::NAMES, self))
+    }
+}
+
+impl FromStr for Level {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        named(&Level::NAMES, text)
+    }
+}
+
+/// How a line is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// `2026-11-21T01:30:56Z info  message name=value`. The default.
+    Text,
+    /// `{"time":"2026-11-21T01:30:56Z","level":"info","message":"message","name":"value"}`.
+    Json,
+}
+
+impl Format {
+    const NAMES: [(Format, &str); 2] = [(Format::Text, "text"), (Format::Json, "json")];
+}
+
+impl Display for Format {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(name_of(&Format::NAMES, self))
+    }
+}
+
+impl FromStr for Format {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        named(&Format::NAMES, text)
+    }
+}
+
+/// The name a value has in options and log lines.
+fn name_of<T: PartialEq>(names: &[(T, &'static str)], value: &T) -> &'static str {
+    names.iter().find(|(named, _)| named == value).map_or("", |(_, name)| name)
+}
+
+/// The value of that name, or an error that lists the names there are.
+fn named<T: Copy>(names: &[(T, &str)], text: &str) -> Result<T, String> {
+    let found = names.iter().find(|(_, name)| *name == text);
+    found.map(|(value, _)| *value).ok_or_else(|| {
+        let all: Vec<&str> = names.iter().map(|(_, name)| *name).collect();
+        format!("{}: expected {}", quoted(text.as_bytes()), all.join(" or "))
+    })
+}
+
+/// The least important level that is logged, as the number of its variant.
+static LEVEL: AtomicU8 = AtomicU8::new(Level::Info as u8);
+/// Whether lines are JSON, as the number of the format's variant.
+static FORMAT: AtomicU8 = AtomicU8::new(Format::Text as u8);
+
+/// Sets level and format for the whole process; called once, before the first thread starts.
+pub fn set(level: Level, format: Format) {
+    LEVEL.store(level as u8, Ordering::Relaxed);
+    FORMAT.store(format as u8, Ordering::Relaxed);
+}
+
+/// Whether events of the level are logged.
+#[must_use]
+pub fn enabled(level: Level) -> bool {
+    level as u8 <= LEVEL.load(Ordering::Relaxed)
+}
+
+/// Logs at [`Level::Error`]; `message` is typically a `format_args!(..)`, formatted only if logged.
+pub fn error(message: impl Display) {
+    event(Level::Error, message, &[]);
+}
+
+/// Logs at [`Level::Warn`].
+pub fn warn(message: impl Display) {
+    event(Level::Warn, message, &[]);
+}
+
+/// Logs at [`Level::Info`].
+pub fn info(message: impl Display) {
+    event(Level::Info, message, &[]);
+}
+
+/// Logs at [`Level::Debug`].
+pub fn debug(message: impl Display) {
+    event(Level::Debug, message, &[]);
+}
+
+/// Logs a message with named fields, which a program finds by their names in the JSON format.
+pub fn event(level: Level, message: impl Display, fields: &[(&str, &dyn Display)]) {
+    if !enabled(level) {
+        return;
+    }
+    let json = FORMAT.load(Ordering::Relaxed) == Format::Json as u8;
+    let format = if json { Format::Json } else { Format::Text };
+    let line = encode_line(format, unix_time(), level, &message, fields);
+    // There is nowhere left to report that stderr is gone.
+    let _ = std::io::stderr().write_all(line.as_bytes());
+}
+
+/// What the network or a full host can cause at any rate, and is therefore logged at a bounded one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// `accept` found no free file descriptor.
+    AcceptDescriptors,
+    /// `accept` failed otherwise.
+    AcceptFailed,
+    /// A request that could not be understood, or a peer that broke the protocol.
+    BadRequest,
+    /// A connection closed because a bound on connections was reached.
+    ConnectionRefused,
+    /// A request that was understood and refused.
+    RequestRefused,
+    /// A torrent or peer turned away because the tracker is full.
+    TrackerFull,
+    /// A panic in a thread that goes on.
+    Panic,
+    /// Reading or writing a socket failed in a way that is no client's doing.
+    SocketFailed,
+}
+
+impl Cause {
+    /// How many there are: one gate each.
+    const COUNT: usize = Cause::SocketFailed as usize + 1;
+
+    /// At least this long passes between two lines. Running out of descriptors lasts, and nobody can
+    /// mend it within a second.
+    fn pause_millis(self) -> u64 {
+        match self {
+            Cause::AcceptDescriptors => LOG_DESCRIPTORS_MILLIS,
+            _ => LOG_CAUSE_MILLIS,
+        }
+    }
+}
+
+static GATES: [Gate; Cause::COUNT] = [const { Gate::new() }; Cause::COUNT];
+
+/// Logs at most one line per cause and [`LOG_CAUSE_MILLIS`] (running out of descriptors: a minute),
+/// which says how many were left out since the one before: `bad request (and 41 more)`.
+/// `now_millis` comes from [`crate::clock::Clock::millis`].
+pub fn limited(cause: Cause, level: Level, now_millis: u64, message: impl FnOnce() -> String) {
+    if !enabled(level) {
+        return;
+    }
+    let Some(gate) = GATES.get(cause as usize) else { return };
+    match gate.pass(now_millis, cause.pause_millis()) {
+        Some(0) => event(level, message(), &[]),
+        Some(suppressed) => event(level, with_suppressed(&message(), suppressed), &[]),
+        None => {}
+    }
+}
+
+fn with_suppressed(message: &str, suppressed: u32) -> String {
+    format!("{message} (and {suppressed} more)")
+}
+
+/// Lets one event of a cause through at a time and counts the rest.
+#[derive(Debug)]
+struct Gate {
+    /// When the last event passed; `NEVER` before the first.
+    passed_millis: AtomicU64,
+    suppressed: AtomicU32,
+}
+
+impl Gate {
+    const NEVER: u64 = u64::MAX;
+
+    const fn new() -> Gate {
+        Gate { passed_millis: AtomicU64::new(Gate::NEVER), suppressed: AtomicU32::new(0) }
+    }
+
+    /// The number of events suppressed since the last that passed, if this one passes. Of several
+    /// threads at the same moment one wins the exchange; the others are counted. A time before the
+    /// last one by as much as the pause passes too: another clock, in tests.
+    fn pass(&self, now_millis: u64, pause_millis: u64) -> Option<u32> {
+        let passed = self.passed_millis.load(Ordering::Relaxed);
+        let due = passed == Gate::NEVER || now_millis.abs_diff(passed) >= pause_millis;
+        let exchange = |from| {
+            let order = Ordering::Relaxed;
+            self.passed_millis.compare_exchange(from, now_millis, order, order).is_ok()
+        };
+        if due && exchange(passed) {
+            return Some(self.suppressed.swap(0, Ordering::Relaxed));
+        }
+        self.suppressed.fetch_add(1, Ordering::Relaxed);
+        None
+    }
+}
+
+/// Makes a panic one line of the log, like every other event, instead of several of Rust's own.
+pub fn report_panics() {
+    std::panic::set_hook(Box::new(|info| {
+        let payload = info.payload();
+        let owned = payload.downcast_ref::<String>().map(String::as_str);
+        let text = owned.or_else(|| payload.downcast_ref::<&str>().copied()).unwrap_or("");
+        let at = info.location().map_or_else(String::new, |location| format!(" at {location}"));
+        let thread = std::thread::current().name().unwrap_or("unnamed").to_owned();
+        let now = unix_time().as_millis() as u64;
+        limited(Cause::Panic, Level::Error, now, || {
+            format!("a bug: thread {thread} panicked{at}: {text}")
+        });
+    }));
+}
+
+/// One line of the log, with its line end.
+fn encode_line(
+    format: Format,
+    unix_time: Duration,
+    level: Level,
+    message: &dyn Display,
+    fields: &[(&str, &dyn Display)],
+) -> String {
+    let time = encode_utc(unix_time.as_secs());
+    let mut line = String::with_capacity(128);
+    match format {
+        Format::Text => {
+            line.push_str(&time);
+            line.push_str(match level {
+                Level::Error => " error ",
+                Level::Warn => " warn  ",
+                Level::Info => " info  ",
+                Level::Debug => " debug ",
+            });
+            push_escaped(&mut line, &message.to_string());
+            for (name, value) in fields {
+                line.push(' ');
+                line.push_str(name);
+                line.push('=');
+                push_escaped(&mut line, &value.to_string());
+            }
+        }
+        Format::Json => {
+            line.push('{');
+            push_json_member(&mut line, "time", &time);
+            line.push(',');
+            push_json_member(&mut line, "level", &level.to_string());
+            line.push(',');
+            push_json_member(&mut line, "message", &message.to_string());
+            for (name, value) in fields {
+                line.push(',');
+                push_json_member(&mut line, name, &value.to_string());
+            }
+            line.push('}');
+        }
+    }
+    line.push('\n');
+    line
+}
+
+/// Appends text with control characters, and the line ends of Unicode, as Rust writes them in a string.
+fn push_escaped(line: &mut String, text: &str) {
+    for character in text.chars() {
+        if character.is_control() || matches!(character, '\u{2028}' | '\u{2029}') {
+            line.extend(character.escape_debug());
+        } else {
+            line.push(character);
+        }
+    }
+}
+
+/// Appends `"name":"value"`.
+fn push_json_member(line: &mut String, name: &str, value: &str) {
+    let encode = |text: &str| serde_json::Value::from(text).to_string();
+    // A write to a String cannot fail.
+    let _ = write!(line, "{}:{}", encode(name), encode(value));
+}
+
+/// Seconds since 1970 as RFC 3339 has them, in UTC: `2026-11-21T01:30:56Z`.
+fn encode_utc(unix_seconds: u64) -> String {
+    let (days, second) = (unix_seconds / 86_400, unix_seconds % 86_400);
+    let (year, month, day) = civil_date(days);
+    let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
+    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
+}
+
+/// Year, month and day of a day counted from 1970-01-01, in the Gregorian calendar.
+///
+/// Years are counted from 1 March, so that the leap day is the last of its year and the lengths of the
+/// months before it follow one rule: 153 days for every 5 months. 400 such years have 146,097 days.
+fn civil_date(days_since_1970: u64) -> (u64, u64, u64) {
+    const DAYS_FROM_0000_03_01_TO_1970: u64 = 719_468;
+    const DAYS_IN_400_YEARS: u64 = 146_097;
+    let days = days_since_1970 + DAYS_FROM_0000_03_01_TO_1970;
+    let (era, day_of_era) = (days / DAYS_IN_400_YEARS, days % DAYS_IN_400_YEARS);
+    // Each leap day before this one is taken off: every 1,460 days, not every 36,524, but the last.
+    let leap_days = day_of_era / 1460 - day_of_era / 36_524 + day_of_era / 146_096;
+    let year_of_era = (day_of_era - leap_days) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let month_from_march = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
+    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
+    let year = era * 400 + year_of_era + u64::from(month <= 2);
+    (year, month, day)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_time_of_a_line_is_utc_in_common_and_leap_years() {
+        for (seconds, wanted) in [
+            (0, "1970-01-01T00:00:00Z"),
+            (951_782_399, "2000-02-28T23:59:59Z"),
+            (951_782_400, "2000-02-29T00:00:00Z"),
+            (951_868_800, "2000-03-01T00:00:00Z"),
+            (1_709_164_800, "2024-02-29T00:00:00Z"),
+            (1_735_603_200, "2024-12-31T00:00:00Z"),
+            (1_772_236_800, "2026-02-28T00:00:00Z"),
+            (1_772_323_200, "2026-03-01T00:00:00Z"),
+            (1_795_224_656, "2026-11-21T01:30:56Z"),
+            (4_107_456_000, "2100-02-28T00:00:00Z"),
+            (4_107_542_400, "2100-03-01T00:00:00Z"),
+            (253_402_300_799, "9999-12-31T23:59:59Z"),
+        ] {
+            assert_eq!(encode_utc(seconds), wanted, "{seconds}");
+        }
+    }
+
+    #[test]
+    fn every_day_of_eight_hundred_years_follows_the_one_before() {
+        let leap =
+            |y: u64| y.is_multiple_of(4) && (!y.is_multiple_of(100) || y.is_multiple_of(400));
+        let (mut year, mut month, mut day) = (1970, 1, 1);
+        for days in 0..292_194 {
+            assert_eq!(civil_date(days), (year, month, day), "day {days}");
+            let last = match month {
+                2 => 28 + u64::from(leap(year)),
+                4 | 6 | 9 | 11 => 30,
+                _ => 31,
+            };
+            (year, month, day) = match (month, day) {
+                (12, 31) => (year + 1, 1, 1),
+                (_, day) if day == last => (year, month + 1, 1),
+                _ => (year, month, day + 1),
+            };
+        }
+    }
+
+    fn line(
+        format: Format,
+        level: Level,
+        message: &str,
+        fields: &[(&str, &dyn Display)],
+    ) -> String {
+        encode_line(format, Duration::from_millis(1_795_224_656_789), level, &message, fields)
+    }
+
+    #[test]
+    fn a_text_line_has_time_level_message_and_fields() {
+        let fields: [(&str, &dyn Display); 2] = [("peers", &7), ("from", &"192.0.2.1")];
+        assert_eq!(
+            line(Format::Text, Level::Info, "swept", &fields),
+            "2026-11-21T01:30:56Z info  swept peers=7 from=192.0.2.1\n"
+        );
+        assert_eq!(
+            line(Format::Text, Level::Error, "C:\\ \u{e9}", &[]),
+            "2026-11-21T01:30:56Z error C:\\ \u{e9}\n"
+        );
+    }
+
+    #[test]
+    fn nothing_in_a_message_or_a_field_makes_a_second_line_or_moves_the_cursor() {
+        let message = "a\r\nb\0c\x1b[2Kd\u{85}e\u{2028}f\x7f";
+        let text = line(Format::Text, Level::Warn, message, &[("g", &"h\ni")]);
+        assert_eq!(
+            text,
+            "2026-11-21T01:30:56Z warn  a\\r\\nb\\0c\\u{1b}[2Kd\\u{85}e\\u{2028}f\\u{7f} g=h\\ni\n"
+        );
+    }
+
+    #[test]
+    fn a_json_line_is_one_valid_object_whatever_the_message_holds() {
+        let message = "say \"hi\"\\\r\n\0\x1b\u{e9}\u{2028}";
+        let text = line(Format::Json, Level::Debug, message, &[("from \"x\"", &"a\nb")]);
+        assert_eq!(text.matches('\n').count(), 1, "{text}");
+        let value: serde_json::Value = serde_json::from_str(&text).expect(&text);
+        let wanted = serde_json::json!({
+            "time": "2026-11-21T01:30:56Z", "level": "debug", "message": message, "from \"x\"": "a\nb"
+        });
+        assert_eq!(value, wanted);
+        assert!(text.starts_with("{\"time\":"), "people read the time first: {text}");
+    }
+
+    #[test]
+    fn a_gate_passes_one_event_a_pause_and_counts_the_rest() {
+        let gate = Gate::new();
+        let passed: Vec<Option<u32>> =
+            [5, 5, 900, 1004, 1005, 1006, 9000, 20_000].map(|now| gate.pass(now, 1000)).into();
+        let wanted = [Some(0), None, None, None, Some(3), None, Some(1), Some(0)];
+        assert_eq!(passed, wanted);
+        assert_eq!(gate.pass(7, 1000), Some(0), "a clock that stands before the last event's");
+        assert_eq!(with_suppressed("bad request", 41), "bad request (and 41 more)");
+    }
+
+    #[test]
+    fn of_many_threads_at_one_moment_one_passes_and_all_others_are_counted() {
+        let gate = Gate::new();
+        std::thread::scope(|scope| {
+            let threads: Vec<_> = (0..4)
+                .map(|_| scope.spawn(|| (0..1000).filter(|_| gate.pass(1, 1000).is_some()).count()))
+                .collect();
+            let passed: usize = threads.into_iter().map(|t| t.join().expect("a thread")).sum();
+            assert_eq!(passed, 1);
+        });
+        assert_eq!(gate.pass(1001, 1000), Some(3999));
+    }
+
+    #[test]
+    fn running_out_of_descriptors_is_said_once_a_minute_and_the_rest_once_a_second() {
+        assert_eq!(Cause::AcceptDescriptors.pause_millis(), 60_000);
+        assert_eq!(Cause::BadRequest.pause_millis(), 1_000);
+    }
+
+    #[test]
+    fn levels_and_formats_are_read_as_they_are_written() {
+        for (level, name) in Level::NAMES {
+            assert_eq!((name.parse(), level.to_string()), (Ok(level), name.to_owned()));
+        }
+        for (format, name) in Format::NAMES {
+            assert_eq!((name.parse(), format.to_string()), (Ok(format), name.to_owned()));
+        }
+        let error = "Info".parse::<Level>().expect_err("names are lower case");
+        assert_eq!(error, "\"Info\": expected error or warn or info or debug");
+        let error = "xml".parse::<Format>().expect_err("no such format");
+        assert_eq!(error, "\"xml\": expected text or json");
+    }
+}
