@@ -1,6 +1,7 @@
 //! muster, a private BitTorrent tracker.
 
 pub mod clock;
+pub mod config;
 pub mod limits;
 pub mod log;
 pub mod request;

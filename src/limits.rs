@@ -106,6 +106,8 @@ pub const LOG_CAUSE_MILLIS: u64 = 1_000;
 pub const LOG_DESCRIPTORS_MILLIS: u64 = 60_000;
 /// A value quoted in an error text is cut to this many bytes.
 pub const QUOTED_BYTES_MAX: usize = 40;
+/// The port of HTTP and UDP, by custom a tracker's since the first one.
+pub const PORT_DEFAULT: u16 = 6969;
 /// Addresses and sockets to listen on; each is a descriptor every worker watches.
 pub const LISTEN_COUNT_MAX: usize = 64;
 /// Bytes in the path of a Unix socket: `sun_path` has 108 on Linux, the last of them 0.

@@ -1,12 +1,12 @@
 //! The log: one line an event, to stderr, as text for people or as JSON for programs.
 //!
-//! Level and format are set once for the process, at start; an event below the level costs one relaxed
-//! load, and its message is never formatted. A line is one write of the whole line, so lines of
-//! several threads never mix; whatever a message holds, control characters and line ends are escaped,
-//! so that nothing a client sends can forge a second line. A closed stderr is ignored.
+//! Level and format are set once for the process, at start; an event below the level costs one
+//! relaxed load, and its message is never formatted. A line is one write of the whole line, so
+//! lines of several threads never mix; whatever a message holds, control characters and line ends
+//! are escaped, so that nothing a client sends can forge a second line. A closed stderr is ignored.
 //!
-//! What the network can cause goes through [`limited`]: one line a second and cause, counted with two
-//! atomics. Nothing here is called under a lock of the tracker.
+//! What the network can cause goes through [`limited`]: one line a second and cause, counted with
+//! two atomics. Nothing here is called under a lock of the tracker.
 
 use std::fmt::{self, Display, Write as _};
 use std::io::Write as _;
@@ -170,8 +170,8 @@ impl Cause {
     /// How many there are: one gate each.
     const COUNT: usize = Cause::SocketFailed as usize + 1;
 
-    /// At least this long passes between two lines. Running out of descriptors lasts, and nobody can
-    /// mend it within a second.
+    /// At least this long passes between two lines. Running out of descriptors lasts, and nobody
+    /// can mend it within a second.
     fn pause_millis(self) -> u64 {
         match self {
             Cause::AcceptDescriptors => LOG_DESCRIPTORS_MILLIS,
@@ -294,7 +294,8 @@ fn encode_line(
     line
 }
 
-/// Appends text with control characters, and the line ends of Unicode, as Rust writes them in a string.
+/// Appends text with control characters, and the line ends of Unicode, as Rust writes them in a
+/// string.
 fn push_escaped(line: &mut String, text: &str) {
     for character in text.chars() {
         if character.is_control() || matches!(character, '\u{2028}' | '\u{2029}') {
@@ -322,8 +323,9 @@ fn encode_utc(unix_seconds: u64) -> String {
 
 /// Year, month and day of a day counted from 1970-01-01, in the Gregorian calendar.
 ///
-/// Years are counted from 1 March, so that the leap day is the last of its year and the lengths of the
-/// months before it follow one rule: 153 days for every 5 months. 400 such years have 146,097 days.
+/// Years are counted from 1 March, so that the leap day is the last of its year and the lengths of
+/// the months before it follow one rule: 153 days for every 5 months. 400 such years have 146,097
+/// days.
 fn civil_date(days_since_1970: u64) -> (u64, u64, u64) {
     const DAYS_FROM_0000_03_01_TO_1970: u64 = 719_468;
     const DAYS_IN_400_YEARS: u64 = 146_097;
@@ -423,7 +425,10 @@ mod tests {
         assert_eq!(text.matches('\n').count(), 1, "{text}");
         let value: serde_json::Value = serde_json::from_str(&text).expect(&text);
         let wanted = serde_json::json!({
-            "time": "2026-11-21T01:30:56Z", "level": "debug", "message": message, "from \"x\"": "a\nb"
+            "time": "2026-11-21T01:30:56Z",
+            "level": "debug",
+            "message": message,
+            "from \"x\"": "a\nb"
         });
         assert_eq!(value, wanted);
         assert!(text.starts_with("{\"time\":"), "people read the time first: {text}");

@@ -1,0 +1,282 @@
+//! What the operator can set: one table of options, four sources.
+//!
+//! [`OPTIONS`] is the table from which the flags, the `MUSTER_*` variables, the keys of the TOML
+//! file, `--print-config`, `--help` and the README's table come. Every source hands text to the
+//! same setter; flags win over variables, variables over the file, the file over the defaults.
+//!
+//! [`Config::load`] is a pure function of its inputs: nothing here reads the environment, the clock
+//! or a socket, and only [`read_file`] reads a file. Errors are one line, name the source and the
+//! key, quote the value and say what is expected.
+
+use std::fmt;
+use std::net::{Ipv6Addr, SocketAddr};
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use crate::limits::{ANNOUNCE_JITTER_DIVISOR, QUOTED_BYTES_MAX, UNIX_PATH_BYTES_MAX};
+use crate::log;
+use crate::request::quoted;
+use crate::subnet::Subnet;
+
+mod file;
+mod print;
+mod table;
+
+pub use file::{ConfigFile, read_file};
+pub use print::{encode_markdown, encode_toml};
+pub use table::{ConfigOption, Kind, OPTIONS, option_named};
+
+/// Variables that begin with `MUSTER_` and are no options: the path of the file, and the operator's
+/// token, which has no flag because every user of the host can read the flags of a process.
+const OTHER_VARIABLES: [&str; 2] = ["MUSTER_CONFIG", "MUSTER_TOKEN"];
+
+/// Everything an operator can set, checked; each field is the option of its name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// Where to listen, at least one, none twice.
+    pub listen: Vec<Listen>,
+    /// What serves HTTP.
+    pub http_engine: HttpEngine,
+    /// Whether `tiny_http` may listen beyond loopback.
+    pub allow_tiny_http_remote_crash: bool,
+    /// Worker threads; 0 is one a core.
+    pub workers: u32,
+    /// Seconds of silence after which a peer is forgotten.
+    pub peer_timeout: u32,
+    /// Seconds a client is asked to wait between announces, before jitter.
+    pub announce_interval: u32,
+    /// Seconds a client must wait between announces.
+    pub min_interval: u32,
+    /// Torrents tracked at once.
+    pub max_torrents: u32,
+    /// Peers tracked at once, over all torrents.
+    pub max_peers: u32,
+    /// HTTP connections kept open at once; 0 is automatic.
+    pub max_connections: u32,
+    /// HTTP connections kept open at once from one IPv4 address or IPv6 /64.
+    pub max_connections_per_ip: u32,
+    /// Proxies whose word about the client's address counts.
+    pub trusted_proxies: Vec<Subnet>,
+    /// The least important level that is logged.
+    pub log_level: log::Level,
+    /// How log lines are written.
+    pub log_format: log::Format,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        table::default_config()
+    }
+}
+
+impl Config {
+    /// The configuration from all sources: the file first, then the environment, then the flags,
+    /// each over the one before; what none of them sets has its default.
+    ///
+    /// `flags` are keys of [`OPTIONS`] with their text, several of one list key already joined by
+    /// commas; `environment` may hold any variables, of which only `MUSTER_*` are looked at.
+    pub fn load(
+        flags: &[(&str, String)],
+        environment: &[(String, String)],
+        file: Option<&ConfigFile>,
+    ) -> Result<Config, String> {
+        let mut config = Config::default();
+        if let Some(file) = file {
+            file::apply(&mut config, file)?;
+        }
+        for (name, value) in environment {
+            apply_variable(&mut config, name, value)?;
+        }
+        for (key, value) in flags {
+            let option = option_named(key).ok_or_else(|| {
+                unknown(&format!("flag --{key}"), key, |o| format!("--{}", o.key))
+            })?;
+            (option.set)(&mut config, value).map_err(|wrong| format!("--{key}: {wrong}"))?;
+        }
+        config.check_relations()?;
+        Ok(config)
+    }
+
+    /// What one option cannot see alone.
+    fn check_relations(&self) -> Result<(), String> {
+        let (timeout, interval) = (self.peer_timeout, self.announce_interval);
+        let jitter = interval / ANNOUNCE_JITTER_DIVISOR;
+        if interval + jitter >= timeout {
+            return Err(format!(
+                "announce-interval {interval} and its jitter of up to {jitter} must stay below \
+                 peer-timeout {timeout}, or clients expire before they call again: set \
+                 announce-interval to {} or raise peer-timeout",
+                timeout / 2
+            ));
+        }
+        let min = self.min_interval;
+        if min > interval {
+            return Err(format!(
+                "min-interval {min} must not exceed announce-interval {interval}: lower \
+                min-interval \
+                 or raise announce-interval"
+            ));
+        }
+        let tiny_http = self.http_engine == HttpEngine::TinyHttp;
+        let open = self.listen.iter().find(|listen| !listen.is_local());
+        if let (true, false, Some(open)) = (tiny_http, self.allow_tiny_http_remote_crash, open) {
+            return Err(format!(
+                "http-engine tiny_http does not listen on {open}: anybody could end the process \
+                with \
+                 one 70-byte request; set listen to 127.0.0.1:6969 behind a reverse proxy, or \
+                 allow-tiny-http-remote-crash to true"
+            ));
+        }
+        Ok(())
+    }
+}
+
+/// Sets one option from a variable; variables of other programs are none of our business.
+fn apply_variable(config: &mut Config, name: &str, value: &str) -> Result<(), String> {
+    if !name.starts_with("MUSTER_") || OTHER_VARIABLES.contains(&name) {
+        return Ok(());
+    }
+    let Some(option) = OPTIONS.iter().find(|option| option.variable() == name) else {
+        let key = name.trim_start_matches("MUSTER_");
+        let what = format!("variable {}", name.escape_debug());
+        return Err(unknown(&what, key, ConfigOption::variable));
+    };
+    (option.set)(config, value).map_err(|wrong| format!("{name}: {wrong}"))
+}
+
+/// The error for a name no option has: `unknown flag --peer-timout, did you mean --peer-timeout?`
+/// `key` is the name as far as it can be compared with keys, `written` writes one as `what` is
+/// written.
+pub(crate) fn unknown(what: &str, key: &str, written: impl Fn(&ConfigOption) -> String) -> String {
+    match nearest(key) {
+        Some(option) => format!("unknown {what}, did you mean {}?", written(option)),
+        None => format!("unknown {what}, see muster --help for all there are"),
+    }
+}
+
+/// The option whose key looks most like the text, if any looks like it at all: a third of the
+/// letters may differ. Case and `_` for `-` do not count.
+fn nearest(text: &str) -> Option<&'static ConfigOption> {
+    let text = text.to_lowercase().replace('_', "-");
+    if text.len() > QUOTED_BYTES_MAX {
+        return None;
+    }
+    let distances = OPTIONS.iter().map(|option| (edit_distance(&text, option.key), option));
+    let (distance, option) = distances.min_by_key(|(distance, _)| *distance)?;
+    (distance * 3 <= option.key.len()).then_some(option)
+}
+
+/// Insertions, deletions and replacements that make one text the other (Levenshtein), a row of the
+/// table at a time.
+fn edit_distance(a: &str, b: &str) -> usize {
+    let mut row: Vec<usize> = (0..=b.chars().count()).collect();
+    for (i, from) in a.chars().enumerate() {
+        let mut diagonal = i;
+        let mut left = i + 1;
+        for (cell, to) in row.iter_mut().skip(1).zip(b.chars()) {
+            let replaced = diagonal + usize::from(from != to);
+            diagonal = *cell;
+            *cell = replaced.min(diagonal + 1).min(left + 1);
+            left = *cell;
+        }
+        if let Some(first) = row.first_mut() {
+            *first = i + 1;
+        }
+    }
+    row.last().copied().unwrap_or(0)
+}
+
+/// Something to listen on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Listen {
+    /// An address and port; `[::]` stands for all addresses, IPv4 and IPv6. Port 0 is any free
+    /// port.
+    Tcp(SocketAddr),
+    /// The path of a Unix socket, for a reverse proxy on the same host.
+    Unix(PathBuf),
+}
+
+impl Listen {
+    /// Whether only processes of this host can connect.
+    #[must_use]
+    pub fn is_local(&self) -> bool {
+        match self {
+            Listen::Tcp(address) => address.ip().to_canonical().is_loopback(),
+            Listen::Unix(_) => true,
+        }
+    }
+}
+
+impl FromStr for Listen {
+    type Err = String;
+
+    /// Reads `ADDR:PORT`, `unix:/path`, and a bare port or `:PORT` as all addresses.
+    fn from_str(text: &str) -> Result<Self, String> {
+        let shown = quoted(text.as_bytes());
+        if let Some(path) = text.strip_prefix("unix:") {
+            let fits = (1..=UNIX_PATH_BYTES_MAX).contains(&path.len());
+            if !fits || path.contains(char::is_control) {
+                return Err(format!(
+                    "{shown}: expected unix: and the path of a socket, at most \
+                     {UNIX_PATH_BYTES_MAX} bytes"
+                ));
+            }
+            return Ok(Listen::Unix(PathBuf::from(path)));
+        }
+        let port = text.strip_prefix(':').unwrap_or(text);
+        if !port.starts_with('+')
+            && let Ok(port) = port.parse()
+        {
+            return Ok(Listen::Tcp(SocketAddr::from((Ipv6Addr::UNSPECIFIED, port))));
+        }
+        text.parse().map(Listen::Tcp).map_err(|_| {
+            format!(
+                "{shown}: expected ADDR:PORT such as [::]:6969 or 192.0.2.1:6969, a port, or \
+                 unix:/path"
+            )
+        })
+    }
+}
+
+impl fmt::Display for Listen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Listen::Tcp(address) => write!(f, "{address}"),
+            Listen::Unix(path) => write!(f, "unix:{}", path.display()),
+        }
+    }
+}
+
+/// What serves HTTP.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HttpEngine {
+    /// Our own event loop, on Linux: bounded in everything, made for the open internet.
+    Epoll,
+    /// The `tiny_http` package, on any system, behind a reverse proxy.
+    TinyHttp,
+}
+
+impl FromStr for HttpEngine {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "epoll" if cfg!(target_os = "linux") => Ok(HttpEngine::Epoll),
+            "epoll" => Err("\"epoll\": exists on Linux only, expected tiny_http".to_owned()),
+            "tiny_http" => Ok(HttpEngine::TinyHttp),
+            _ => Err(format!("{}: expected epoll or tiny_http", quoted(text.as_bytes()))),
+        }
+    }
+}
+
+impl fmt::Display for HttpEngine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            HttpEngine::Epoll => "epoll",
+            HttpEngine::TinyHttp => "tiny_http",
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;

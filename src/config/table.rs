@@ -1,0 +1,315 @@
+//! The table of options: one row each, and the setters that read their text.
+//!
+//! A row is all there is to an option; adding one here makes the flag, the variable, the key, their
+//! help and their errors. Setters quote the text they refuse and say what they expect; the source
+//! and the key are named by whoever calls them.
+
+use std::fmt::Display;
+use std::net::{Ipv6Addr, SocketAddr};
+use std::str::FromStr;
+
+use super::{Config, HttpEngine, Listen};
+use crate::limits::{
+    ANNOUNCE_INTERVAL_SECONDS_DEFAULT, ANNOUNCE_INTERVAL_SECONDS_RANGE, HTTP_CONNECTIONS_COUNT_MAX,
+    HTTP_CONNECTIONS_PER_IP_DEFAULT, LISTEN_COUNT_MAX, MIN_INTERVAL_SECONDS_DEFAULT,
+    MIN_INTERVAL_SECONDS_RANGE, PEER_TIMEOUT_SECONDS_DEFAULT, PEER_TIMEOUT_SECONDS_RANGE,
+    PEERS_MAX_DEFAULT, PORT_DEFAULT, TORRENTS_MAX_DEFAULT, TRACKED_COUNT_MAX,
+    TRUSTED_PROXIES_COUNT_MAX, WORKERS_MAX,
+};
+use crate::log;
+use crate::request::quoted;
+
+/// One option.
+#[derive(Debug)]
+pub struct ConfigOption {
+    /// Its name, in kebab-case: the key in the file, the flag after `--`.
+    pub key: &'static str,
+    /// What stands for its value in the help.
+    pub value_name: &'static str,
+    /// How its value is written in TOML and given as a flag.
+    pub kind: Kind,
+    /// One line for `--help` and the README.
+    pub help: &'static str,
+    /// What the commented file says beyond that; may be empty.
+    pub comment: &'static str,
+    /// Reads text into the configuration.
+    pub set: fn(&mut Config, &str) -> Result<(), String>,
+    /// The value as the text that `set` reads.
+    pub get: fn(&Config) -> String,
+}
+
+/// What a value is made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A number, durations in seconds among them.
+    Number,
+    /// One word.
+    Text,
+    /// True or false; the flag alone means true.
+    Switch,
+    /// Texts: comma-separated in flags and variables, an array in TOML.
+    List,
+}
+
+impl ConfigOption {
+    /// The variable that sets it: `MUSTER_PEER_TIMEOUT` for `peer-timeout`.
+    #[must_use]
+    pub fn variable(&self) -> String {
+        format!("MUSTER_{}", self.key.to_uppercase().replace('-', "_"))
+    }
+
+    /// Its default as the text that `set` reads.
+    #[must_use]
+    pub fn default_text(&self) -> String {
+        (self.get)(&Config::default())
+    }
+}
+
+/// The option with this key.
+#[must_use]
+pub fn option_named(key: &str) -> Option<&'static ConfigOption> {
+    OPTIONS.iter().find(|option| option.key == key)
+}
+
+/// All options, in the order in which people are shown them.
+pub static OPTIONS: [ConfigOption; 14] = [
+    ConfigOption {
+        key: "listen",
+        value_name: "ADDR:PORT",
+        kind: Kind::List,
+        help: "Where to listen: ADDR:PORT, a port alone, or unix:/path; several allowed",
+        comment: "[::]:6969 is port 6969 on all addresses, IPv6 and IPv4 on one socket; where the \
+                  host has no IPv6 it is 0.0.0.0:6969. A port alone (6969 or :6969) means the \
+                  same. \
+                  Port 0 takes any free port.",
+        set: |config, text| set_list(&mut config.listen, text, 1, LISTEN_COUNT_MAX),
+        get: |config| joined(&config.listen),
+    },
+    ConfigOption {
+        key: "http-engine",
+        value_name: "ENGINE",
+        kind: Kind::Text,
+        help: "What serves HTTP: epoll (Linux, the default there) or tiny_http (elsewhere)",
+        comment: "epoll is made for the open internet. tiny_http is the portable one, for use \
+        behind \
+                  a reverse proxy: it listens on loopback addresses and Unix sockets only.",
+        set: |config, text| set_parsed(&mut config.http_engine, text),
+        get: |config| config.http_engine.to_string(),
+    },
+    ConfigOption {
+        key: "allow-tiny-http-remote-crash",
+        value_name: "BOOL",
+        kind: Kind::Switch,
+        help: "Let tiny_http listen beyond loopback, where one 70-byte request ends the process",
+        comment: "Anybody who can connect can send that request; README, \"Design\", has it.",
+        set: |config, text| set_switch(&mut config.allow_tiny_http_remote_crash, text),
+        get: |config| config.allow_tiny_http_remote_crash.to_string(),
+    },
+    ConfigOption {
+        key: "workers",
+        value_name: "COUNT",
+        kind: Kind::Number,
+        help: "Threads that serve HTTP; 0 is one per core",
+        comment: "",
+        set: |config, text| set_count(&mut config.workers, text, (0, WORKERS_MAX as u32)),
+        get: |config| config.workers.to_string(),
+    },
+    ConfigOption {
+        key: "peer-timeout",
+        value_name: "SECONDS",
+        kind: Kind::Number,
+        help: "Forget a peer that has been silent for this long",
+        comment: "Durations are seconds; \"30m\", \"2h\" and \"1d\" are understood too.",
+        set: |config, text| set_seconds(&mut config.peer_timeout, text, PEER_TIMEOUT_SECONDS_RANGE),
+        get: |config| config.peer_timeout.to_string(),
+    },
+    ConfigOption {
+        key: "announce-interval",
+        value_name: "SECONDS",
+        kind: Kind::Number,
+        help: "Ask clients to announce this often; half the peer timeout, so a lost call costs \
+        nothing",
+        comment: "A client told to wait the whole peer timeout would be forgotten just before it \
+                  calls again. Replies add up to a sixteenth at random, so that clients do not all \
+                  call at once; interval and addition must stay below peer-timeout.",
+        set: |config, text| {
+            set_seconds(&mut config.announce_interval, text, ANNOUNCE_INTERVAL_SECONDS_RANGE)
+        },
+        get: |config| config.announce_interval.to_string(),
+    },
+    ConfigOption {
+        key: "min-interval",
+        value_name: "SECONDS",
+        kind: Kind::Number,
+        help: "Ask clients not to announce more often than this, even when their user says so",
+        comment: "At most announce-interval.",
+        set: |config, text| set_seconds(&mut config.min_interval, text, MIN_INTERVAL_SECONDS_RANGE),
+        get: |config| config.min_interval.to_string(),
+    },
+    ConfigOption {
+        key: "max-torrents",
+        value_name: "COUNT",
+        kind: Kind::Number,
+        help: "Track this many torrents at most; announces of others are refused",
+        comment: "About 400 bytes of memory each when small.",
+        set: |config, text| set_count(&mut config.max_torrents, text, (1, TRACKED_COUNT_MAX)),
+        get: |config| config.max_torrents.to_string(),
+    },
+    ConfigOption {
+        key: "max-peers",
+        value_name: "COUNT",
+        kind: Kind::Number,
+        help: "Track this many peers at most, over all torrents; others are refused",
+        comment: "At most 80 bytes of memory each for IPv4.",
+        set: |config, text| set_count(&mut config.max_peers, text, (1, TRACKED_COUNT_MAX)),
+        get: |config| config.max_peers.to_string(),
+    },
+    ConfigOption {
+        key: "max-connections",
+        value_name: "COUNT",
+        kind: Kind::Number,
+        help: "Keep this many HTTP connections open at most; 0 is automatic",
+        comment: "Automatic is 8192, or three quarters of the limit on open files if that is less. \
+                  At the bound the connection idle longest is closed.",
+        set: |config, text| {
+            set_count(&mut config.max_connections, text, (0, HTTP_CONNECTIONS_COUNT_MAX))
+        },
+        get: |config| config.max_connections.to_string(),
+    },
+    ConfigOption {
+        key: "max-connections-per-ip",
+        value_name: "COUNT",
+        kind: Kind::Number,
+        help: "Of these, this many at most from one IPv4 address or IPv6 /64",
+        comment: "",
+        set: |config, text| {
+            set_count(&mut config.max_connections_per_ip, text, (1, HTTP_CONNECTIONS_COUNT_MAX))
+        },
+        get: |config| config.max_connections_per_ip.to_string(),
+    },
+    ConfigOption {
+        key: "trusted-proxies",
+        value_name: "SUBNET",
+        kind: Kind::List,
+        help: "Reverse proxies whose X-Forwarded-For and Forwarded headers are believed",
+        comment: "Addresses and subnets, such as 127.0.0.1, 10.0.0.0/8 or fd00::/8. From anybody \
+                  else these headers are ignored.",
+        set: |config, text| {
+            set_list(&mut config.trusted_proxies, text, 0, TRUSTED_PROXIES_COUNT_MAX)
+        },
+        get: |config| joined(&config.trusted_proxies),
+    },
+    ConfigOption {
+        key: "log-level",
+        value_name: "LEVEL",
+        kind: Kind::Text,
+        help: "What to log to stderr: error, warn, info or debug, each with those before it",
+        comment: "",
+        set: |config, text| set_parsed(&mut config.log_level, text),
+        get: |config| config.log_level.to_string(),
+    },
+    ConfigOption {
+        key: "log-format",
+        value_name: "FORMAT",
+        kind: Kind::Text,
+        help: "How to write log lines: text for people or json for programs",
+        comment: "",
+        set: |config, text| set_parsed(&mut config.log_format, text),
+        get: |config| config.log_format.to_string(),
+    },
+];
+
+/// The configuration when nobody sets anything.
+pub(super) fn default_config() -> Config {
+    Config {
+        listen: vec![Listen::Tcp(SocketAddr::from((Ipv6Addr::UNSPECIFIED, PORT_DEFAULT)))],
+        http_engine: if cfg!(target_os = "linux") {
+            HttpEngine::Epoll
+        } else {
+            HttpEngine::TinyHttp
+        },
+        allow_tiny_http_remote_crash: false,
+        workers: 0,
+        peer_timeout: PEER_TIMEOUT_SECONDS_DEFAULT,
+        announce_interval: ANNOUNCE_INTERVAL_SECONDS_DEFAULT,
+        min_interval: MIN_INTERVAL_SECONDS_DEFAULT,
+        max_torrents: TORRENTS_MAX_DEFAULT,
+        max_peers: PEERS_MAX_DEFAULT,
+        max_connections: 0,
+        max_connections_per_ip: HTTP_CONNECTIONS_PER_IP_DEFAULT,
+        trusted_proxies: Vec::new(),
+        log_level: log::Level::Info,
+        log_format: log::Format::Text,
+    }
+}
+
+fn set_parsed<T: FromStr<Err = String>>(field: &mut T, text: &str) -> Result<(), String> {
+    *field = text.parse()?;
+    Ok(())
+}
+
+fn set_switch(field: &mut bool, text: &str) -> Result<(), String> {
+    *field =
+        text.parse().map_err(|_| format!("{}: expected true or false", quoted(text.as_bytes())))?;
+    Ok(())
+}
+
+fn set_count(field: &mut u32, text: &str, range: (u32, u32)) -> Result<(), String> {
+    let (min, max) = range;
+    *field = parse_digits(text).filter(|count| (min..=max).contains(count)).ok_or_else(|| {
+        format!("{}: expected a number from {min} to {max}", quoted(text.as_bytes()))
+    })?;
+    Ok(())
+}
+
+/// Whole seconds, or a number with one of the units s, m, h and d.
+fn set_seconds(field: &mut u32, text: &str, range: (u32, u32)) -> Result<(), String> {
+    let (min, max) = range;
+    let units = [("s", 1), ("m", 60), ("h", 3600), ("d", 86_400)];
+    let with_unit =
+        units.iter().find_map(|(unit, seconds)| Some((text.strip_suffix(unit)?, seconds)));
+    let (digits, unit_seconds) = with_unit.unwrap_or((text, &1));
+    let seconds = parse_digits(digits).and_then(|number| number.checked_mul(*unit_seconds));
+    *field = seconds.filter(|seconds| (min..=max).contains(seconds)).ok_or_else(|| {
+        format!(
+            "{}: expected seconds from {min} to {max}, or a duration such as 30m, 2h or 1d",
+            quoted(text.as_bytes())
+        )
+    })?;
+    Ok(())
+}
+
+/// Decimal digits and nothing else: `parse` alone would take a sign.
+fn parse_digits(text: &str) -> Option<u32> {
+    if !text.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    text.parse().ok()
+}
+
+/// Items between commas, with blanks around them; no text at all is no items.
+fn set_list<T>(field: &mut Vec<T>, text: &str, min: usize, max: usize) -> Result<(), String>
+where
+    T: FromStr<Err = String> + PartialEq,
+{
+    let mut items = Vec::new();
+    for part in text.split(',').map(str::trim).filter(|_| !text.trim().is_empty()) {
+        let item = part.parse()?;
+        if items.contains(&item) {
+            return Err(format!("{}: stands there twice", quoted(part.as_bytes())));
+        }
+        if items.len() == max {
+            return Err(format!("{}: expected {max} at most", quoted(part.as_bytes())));
+        }
+        items.push(item);
+    }
+    if items.len() < min {
+        return Err(format!("{}: expected at least one", quoted(text.as_bytes())));
+    }
+    *field = items;
+    Ok(())
+}
+
+fn joined<T: Display>(items: &[T]) -> String {
+    items.iter().map(T::to_string).collect::<Vec<_>>().join(",")
+}
