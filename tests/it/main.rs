@@ -1,1 +1,4 @@
 //! The integration tests: one binary that drives the real program.
+
+mod connection;
+mod harness;
