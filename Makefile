@@ -1,0 +1,58 @@
+# What people and CI do with this repository. `make` alone lists the targets.
+
+.DEFAULT_GOAL := help
+.PHONY: help run build config test test-unit test-deps check fmt doc tree ci clean
+
+# The BitTorrent clients that `make test` drives, as Debian packages.
+CLIENTS := aria2 transmission-cli python3-libtorrent
+# Empty for root, who may have no sudo.
+SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: ## Build the release binary and serve on port 6969; ARGS="--listen [::]:7000" passes options
+	@cargo run --release --locked -- serve $(ARGS)
+
+build: ## Build the release binary: target/release/muster
+	cargo build --release --locked
+
+config: ## Print the default configuration file, commented
+	@cargo run --quiet --release --locked -- serve --print-config
+
+test: ## Run every test, with real BitTorrent clients where they are installed
+	@status=0; cargo test --locked || status=$$?; \
+	missing=; \
+	command -v aria2c >/dev/null || missing="$$missing aria2"; \
+	command -v transmission-cli >/dev/null || missing="$$missing transmission-cli"; \
+	/usr/bin/python3 -c 'import libtorrent' 2>/dev/null || missing="$$missing python3-libtorrent"; \
+	[ -z "$$missing" ] || \
+		echo "not run: the tests with real clients, for want of$$missing; 'make test-deps' installs them"; \
+	exit $$status
+
+test-unit: ## Run the tests inside the modules alone: a few seconds
+	cargo test --locked --lib
+
+test-deps: ## Install the BitTorrent clients the tests drive (Debian, Ubuntu)
+	$(SUDO) apt-get update
+	$(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $(CLIENTS)
+
+check: ## Check the format, clippy and the documentation; with `make test`, what CI runs
+	cargo fmt --check
+	cargo clippy --locked --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --document-private-items
+
+fmt: ## Format the code
+	cargo fmt
+
+doc: ## Build the documentation of the code and open it; it begins with the architecture
+	cargo doc --locked --no-deps --document-private-items --open
+
+tree: ## List the packages of the default build; the tidy test bounds their number
+	@cargo tree --locked -e normal --prefix none | sed 's/ (.*)$$//' | sort -u
+
+ci: ## Run what CI runs, the installation of the clients included
+	.ci/run
+
+clean: ## Remove what the build made
+	cargo clean
