@@ -1,7 +1,7 @@
 //! The clock: the one file that reads the time.
 //!
-//! Everything else takes the time as an argument, or waits here. A [`Clock`] is monotonic and can be
-//! moved forward by hand, so that a test lets half an hour pass without sleeping.
+//! Everything else takes the time as an argument, or waits here. A [`Clock`] is monotonic and can
+//! be moved forward by hand, so that a test lets half an hour pass without sleeping.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Condvar, Mutex, PoisonError};
@@ -9,8 +9,8 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use crate::request::Seconds;
 
-/// A clock starts at this many seconds, not at 0, so that moments before the start (peers seen by an
-/// earlier run) have a number too: a day, the longest peer timeout.
+/// A clock starts at this many seconds, not at 0, so that moments before the start (peers seen by
+/// an earlier run) have a number too: a day, the longest peer timeout.
 pub const CLOCK_START_SECONDS: u32 = 86_400;
 
 /// Monotonic time, in milliseconds, shared by all threads of a tracker.

@@ -1,7 +1,7 @@
 //! Every bound of muster in one place, unit last in the name, one line of why each.
 //!
-//! What an operator may change has its default and its range here and its option in `config`; the rest
-//! are constants. The asserts at the end hold the relations between them at compile time.
+//! What an operator may change has its default and its range here and its option in `config`; the
+//! rest are constants. The asserts at the end hold the relations between them at compile time.
 //! Nothing here allocates or knows of any other module.
 
 // -- what clients are told ------------------------------------------------------------------------
@@ -11,9 +11,9 @@ pub const PEER_TIMEOUT_SECONDS_DEFAULT: u32 = 1800;
 /// The range of the peer timeout: under a minute no client keeps up, over a day nobody is there.
 pub const PEER_TIMEOUT_SECONDS_RANGE: (u32, u32) = (60, 86_400);
 
-/// How long a client is asked to wait between announces. Half the peer timeout: a client told to wait
-/// the whole timeout would be expired just before it calls again, and one lost announce must not cost
-/// it its place.
+/// How long a client is asked to wait between announces. Half the peer timeout: a client told to
+/// wait the whole timeout would be expired just before it calls again, and one lost announce must
+/// not cost it its place.
 pub const ANNOUNCE_INTERVAL_SECONDS_DEFAULT: u32 = 900;
 /// The range of the announce interval.
 pub const ANNOUNCE_INTERVAL_SECONDS_RANGE: (u32, u32) = (10, 43_200);

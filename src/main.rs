@@ -1,1 +1,3 @@
+//! The program `muster`: arguments in, exit code out.
+
 fn main() {}

@@ -9,7 +9,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use crate::limits::{NUMWANT_DEFAULT, NUMWANT_HTTP_MAX, QUOTED_BYTES_MAX};
 
-/// The SHA-1 of a torrent's info dictionary (BEP 3): what a torrent is known by. Shown as 40 hex digits.
+/// The SHA-1 of a torrent's info dictionary (BEP 3): what a torrent is known by. Shown as 40 hex
+/// digits.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct InfoHash(pub [u8; 20]);
 
@@ -44,8 +45,8 @@ impl fmt::Debug for InfoHash {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct PeerId(pub [u8; 20]);
 
-/// What shows that two announces with one peer id come from one client: the `key` it sends with each,
-/// or the source address if it sends none. Without it nobody can change or stop a peer.
+/// What shows that two announces with one peer id come from one client: the `key` it sends with
+/// each, or the source address if it sends none. Without it nobody can change or stop a peer.
 ///
 /// The same 32-bit key gives the same proof over HTTP (as hex text) and UDP (as an integer).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -206,8 +207,8 @@ pub type Endpoint4 = [u8; 6];
 /// An IPv6 endpoint as the wire has it: address and port, big-endian (BEP 7).
 pub type Endpoint6 = [u8; 18];
 
-/// The peers of one reply: filled under a shard's lock, encoded after it is released, used again for
-/// the next. Room for [`NUMWANT_HTTP_MAX`] peers from the start, so it never grows.
+/// The peers of one reply: filled under a shard's lock, encoded after it is released, used again
+/// for the next. Room for [`NUMWANT_HTTP_MAX`] peers from the start, so it never grows.
 #[derive(Debug)]
 pub struct PeerBuf {
     /// IPv4 endpoints.

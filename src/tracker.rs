@@ -1,12 +1,12 @@
 //! The core: every torrent and its peers, behind one door.
 //!
-//! [`Tracker`] is [`SHARDS_COUNT`] shards, each its torrents behind one `Mutex`. An announce takes one
-//! lock, once. Under it no system call, no log line, no encoding and no allocation of the input's size
-//! happens: peers are copied into the caller's [`PeerBuf`] and encoded after the lock is released.
-//! Nobody ever holds two of the locks, so there is no order to keep.
+//! [`Tracker`] is [`SHARDS_COUNT`] shards, each its torrents behind one `Mutex`. An announce takes
+//! one lock, once. Under it no system call, no log line, no encoding and no allocation of the
+//! input's size happens: peers are copied into the caller's [`PeerBuf`] and encoded after the lock
+//! is released. Nobody ever holds two of the locks, so there is no order to keep.
 //!
-//! The sweep goes through the shards in steps of bounded work ([`SWEEP_STEP_PEERS_MAX`]), so that an
-//! announce never waits for more than one step. Time is an argument; nothing here reads a clock.
+//! The sweep goes through the shards in steps of bounded work ([`SWEEP_STEP_PEERS_MAX`]), so that
+//! an announce never waits for more than one step. Time is an argument; nothing here reads a clock.
 
 mod index;
 mod swarm;
@@ -154,9 +154,9 @@ impl Tracker {
         }
     }
 
-    /// Does the next step of a sweep under one lock: forgets peers that have timed out, and torrents
-    /// that have had no peers for as long. Returns false once the sweep has been through all shards;
-    /// the next step then begins anew.
+    /// Does the next step of a sweep under one lock: forgets peers that have timed out, and
+    /// torrents that have had no peers for as long. Returns false once the sweep has been through
+    /// all shards; the next step then begins anew.
     pub fn sweep_step(&self, sweep: &mut Sweep, now: Seconds) -> bool {
         let mut torrents = self.lock(sweep.shard);
         let mut budget = SWEEP_STEP_PEERS_MAX as u32;

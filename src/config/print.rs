@@ -1,5 +1,8 @@
 //! The table of options as people read it: the commented file of `--print-config`, the README's
 //! table.
+//!
+//! Both are made from `OPTIONS` alone, so that neither can say what the program does not do. Text
+//! in, text out: nothing is printed here.
 
 use std::fmt::Write as _;
 

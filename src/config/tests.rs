@@ -315,7 +315,7 @@ fn the_distance_of_two_words_is_the_letters_to_change() {
 }
 
 #[test]
-fn what_a_file_cannot_say_is_one_line_with_its_place() {
+fn an_unknown_key_in_a_file_is_one_line_with_its_place() {
     for (text, wanted) in [
         (
             "workers = 1\n\npeer-timout = 5",
@@ -348,6 +348,14 @@ fn what_a_file_cannot_say_is_one_line_with_its_place() {
             "unknown key \"server\" in muster.toml line 1: the file has no tables, only key = \
             value",
         ),
+    ] {
+        assert_eq!(from_file(text), Err(wanted.to_owned()), "{text}");
+    }
+}
+
+#[test]
+fn a_wrong_value_in_a_file_is_one_line_with_its_place() {
+    for (text, wanted) in [
         (
             "[listen]\n",
             "listen in muster.toml line 1: a table, expected a value: the file has no tables",

@@ -1,10 +1,11 @@
-//! An index from 64-bit hashes to the slots of an array: how a swarm finds a peer and a shard a torrent.
+//! An index from 64-bit hashes to the slots of an array: how a swarm finds a peer and a shard a
+//! torrent.
 //!
 //! Open addressing with linear probing and backward-shift deletion (no tombstones, so churn costs
-//! nothing later). An entry is 4 bytes: a slot of 24 bits, and 8 bits of the hash which spare 255 of
-//! 256 looks at a slot that is not the one. The array keeps the keys; whoever calls passes closures
-//! that compare or hash what a slot holds. Arrays of up to [`SCAN_MAX`] slots have no table at all and
-//! are scanned, since a million torrents with one peer each must stay small.
+//! nothing later). An entry is 4 bytes: a slot of 24 bits, and 8 bits of the hash which spare 255
+//! of 256 looks at a slot that is not the one. The array keeps the keys; whoever calls passes
+//! closures that compare or hash what a slot holds. Arrays of up to [`SCAN_MAX`] slots have no
+//! table at all and are scanned, since a million torrents with one peer each must stay small.
 //!
 //! The hashes must come from a keyed hash function: clients choose the keys.
 

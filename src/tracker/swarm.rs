@@ -1,10 +1,10 @@
 //! The peers of one torrent: who they are, how many, which of them a reply lists, when they expire.
 //!
-//! Three arrays share their slots: [`Record`]s, IPv4 endpoints and (only when somebody has one) IPv6
-//! endpoints. The slots are kept in order of [`Group`], so that every choice a reply can need is at
-//! most two runs of an endpoint array: a sample reads 6 bytes a peer and skips nobody. Moving a peer to
-//! another group costs one move for each group between. An IPv4 peer takes 58 bytes here and about 10
-//! in the two indexes.
+//! Three arrays share their slots: [`Record`]s, IPv4 endpoints and (only when somebody has one)
+//! IPv6 endpoints. The slots are kept in order of [`Group`], so that every choice a reply can need
+//! is at most two runs of an endpoint array: a sample reads 6 bytes a peer and skips nobody. Moving
+//! a peer to another group costs one move for each group between. An IPv4 peer takes 58 bytes here
+//! and about 10 in the two indexes.
 //!
 //! Pure state: no lock, no clock, no encoding. Time is an argument.
 
@@ -128,7 +128,8 @@ fn endpoint6(ip: [u8; 16], port: u16) -> Endpoint6 {
 }
 
 /// The groups, in the order of their slots: those who want data first, and within each half the
-/// dual-stack peers between the single-stack ones, so that each family's peers of a half are one run.
+/// dual-stack peers between the single-stack ones, so that each family's peers of a half are one
+/// run.
 struct Group;
 
 impl Group {
@@ -280,8 +281,8 @@ impl Swarm {
         self.counts()
     }
 
-    /// Removes the peers last seen more than `timeout` seconds ago, looking at no more than `budget`
-    /// slots below `below`; returns where to go on, 0 when it is done.
+    /// Removes the peers last seen more than `timeout` seconds ago, looking at no more than
+    /// `budget` slots below `below`; returns where to go on, 0 when it is done.
     ///
     /// It goes downwards because a removal fills its slot from above. A peer that an announce moves
     /// upwards between two calls is missed once and found by the next sweep.
@@ -382,8 +383,8 @@ impl Swarm {
         self.records[slot].unpack(v4, v6)
     }
 
-    /// An endpoint belongs to one peer: whoever had one of `newcomer`'s loses it, and goes if it was
-    /// its last, being the ghost of a client that has started anew.
+    /// An endpoint belongs to one peer: whoever had one of `newcomer`'s loses it, and goes if it
+    /// was its last, being the ghost of a client that has started anew.
     fn evict_ghosts(&mut self, keys: &RandomState, newcomer: &Peer) {
         if let Some(v4) = newcomer.v4 {
             let hash = keys.hash_one(v4);
@@ -408,8 +409,8 @@ impl Swarm {
         }
     }
 
-    /// Adds a peer at the end of its group: the first peer of each later group moves to that group's
-    /// end, which opens a slot in front of it.
+    /// Adds a peer at the end of its group: the first peer of each later group moves to that
+    /// group's end, which opens a slot in front of it.
     fn put(&mut self, keys: &RandomState, peer: &Peer) -> u32 {
         let group = peer.group();
         let mut hole = self.len();
@@ -435,7 +436,8 @@ impl Swarm {
         hole
     }
 
-    /// Removes a peer: the last peer of its group fills its slot, and so on through the later groups.
+    /// Removes a peer: the last peer of its group fills its slot, and so on through the later
+    /// groups.
     fn take(&mut self, keys: &RandomState, slot: u32) -> Peer {
         let peer = self.peer(slot);
         self.unlist(keys, slot, &peer);
@@ -533,7 +535,8 @@ fn v6_hash(keys: &RandomState, v6: &[Endpoint6], slot: u32) -> Option<u64> {
 }
 
 /// Pushes with room for a sixteenth more, not twice as much: at a million peers doubling would cost
-/// 29 bytes a peer on average where this costs 2, for 16 moves of each element in its life instead of 1.
+/// 29 bytes a peer on average where this costs 2, for 16 moves of each element in its life instead
+/// of 1.
 fn grow<T>(array: &mut Vec<T>, value: T) {
     if array.len() == array.capacity() {
         array.reserve_exact(array.len() / 16 + 4);
