@@ -1,4 +1,3 @@
 //! The integration tests: one binary that drives the real program.
 
-mod connection;
-mod harness;
+mod tidy;

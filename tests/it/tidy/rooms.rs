@@ -1,0 +1,383 @@
+//! The map of the house: which module may import which, and what no lower layer may touch.
+//!
+//! `ROOMS` is the table of DESIGN.md's arrows, as data. Vocabulary below, then the bytes and the
+//! core side by side, then the edges, which may reach down to all of these but to another edge only
+//! where the table says so. Imports are read from paths that begin with `crate`, `super`, `self` or
+//! a child module's name; test code may import what it likes.
+
+use std::collections::BTreeSet;
+
+use super::rules::Broken;
+use super::source::{Source, close_of, leading_spaces, word_at};
+
+#[derive(Clone, Copy, PartialEq, Debug)]
+enum Layer {
+    /// Types and numbers that everything else is written in.
+    Vocabulary,
+    /// Reads the time.
+    Clock,
+    /// Bytes in, bytes out.
+    Wire,
+    /// Pure state.
+    Core,
+    /// Meets the network: an edge under the same rule against panics as the wire modules.
+    Server,
+    /// Other I/O, and the wiring.
+    Edge,
+}
+use Layer::{Clock, Core, Edge, Server, Vocabulary, Wire};
+
+/// A module (or `parent::*`: any child), its layer, and what it may import beyond what the layer
+/// may.
+struct Room {
+    module: &'static str,
+    layer: Layer,
+    beyond: &'static [&'static str],
+}
+
+const fn room(module: &'static str, layer: Layer, beyond: &'static [&'static str]) -> Room {
+    Room { module, layer, beyond }
+}
+
+const ROOMS: &[Room] = &[
+    room("limits", Vocabulary, &[]),
+    room("request", Vocabulary, &[]),
+    room("subnet", Vocabulary, &[]),
+    room("clock", Clock, &[]),
+    room("bencode", Wire, &[]),
+    room("percent", Wire, &[]),
+    room("http::head", Wire, &["percent"]),
+    room("http::query", Wire, &["percent"]),
+    room("http::reply", Wire, &["bencode", "percent"]),
+    room("http::forwarded", Wire, &[]),
+    room("tracker", Core, &[]),
+    room("tracker::*", Core, &[]),
+    room("tracker::swarm::*", Core, &[]),
+    room("stats", Core, &[]),
+    room("log", Edge, &[]),
+    room("config", Edge, &["config::*", "log"]),
+    room("config::*", Edge, &["config", "config::*", "log"]),
+    room("signals", Edge, &["log"]),
+    room("sweeper", Edge, &["log"]),
+    room("http", Server, &["http::*", "log"]),
+    room("http::*", Server, &["http", "http::*", "log"]),
+    room("serve", Edge, &["config", "http", "http::*", "log", "signals", "sweeper"]),
+    room("cli", Edge, &["cli::*", "config", "log", "serve"]),
+    room("cli::*", Edge, &["cli", "config", "log", "serve"]),
+    room("main", Edge, &["cli", "config", "log", "serve"]),
+];
+
+/// What the modules of a layer may not name, with the reason.
+const FOREIGN: &[(&[Layer], &[&str], &str)] = &[
+    (
+        &[Vocabulary, Wire, Core],
+        &[
+            "TcpStream",
+            "TcpListener",
+            "UdpSocket",
+            "UnixStream",
+            "UnixListener",
+            "rustix",
+            "tiny_http",
+        ],
+        "sockets are the edges' business",
+    ),
+    (
+        &[Vocabulary, Wire, Core],
+        &["Instant", "SystemTime", "std::fs", "std::thread", "println!", "eprintln!"],
+        "time is an argument, and files, threads and output are the edges' business",
+    ),
+    (&[Vocabulary, Core], &["serde_json", "toml"], "formats are the wire modules' business"),
+];
+
+/// The lints that keep the network from causing a panic, denied in every wire and server module.
+const NO_PANIC_LINTS: [&str; 4] =
+    ["clippy::unwrap_used", "clippy::expect_used", "clippy::indexing_slicing", "clippy::panic"];
+
+/// The row of a module: its own, or that of its parent's children.
+fn room_of(module: &str) -> Option<&'static Room> {
+    let any_child = module.rsplit_once("::").map(|(parent, _)| format!("{parent}::*"));
+    let own = ROOMS.iter().find(|room| room.module == module);
+    own.or_else(|| ROOMS.iter().find(|room| Some(room.module) == any_child.as_deref()))
+}
+
+/// Whether the table has an arrow from a room to a module.
+fn may_import(room: &Room, target: &str) -> bool {
+    let side = |module: &str| module.split("::").next().map(str::to_owned);
+    let sides = [side(room.module), side(target)];
+    if sides == ["udp", "http"].map(|s| Some(s.to_owned()))
+        || sides == ["http", "udp"].map(|s| Some(s.to_owned()))
+    {
+        return false;
+    }
+    let Some(target_room) = room_of(target) else { return false };
+    let by_layer: &[Layer] = match room.layer {
+        Vocabulary | Clock | Wire => &[Vocabulary],
+        Core => &[Vocabulary, Core],
+        Server | Edge => &[Vocabulary, Clock, Wire, Core],
+    };
+    by_layer.contains(&target_room.layer)
+        || room.beyond.contains(&target)
+        || room.beyond.contains(&target_room.module)
+}
+
+/// The module a file holds: `http::head` for `src/http/head.rs`; `None` for `src/lib.rs`, which
+/// only lists the modules, and for files of tests.
+pub fn module_of(source: &Source) -> Option<String> {
+    let inside = source.path.strip_prefix("src/")?.strip_suffix(".rs")?;
+    let inside = inside.strip_suffix("/mod").unwrap_or(inside);
+    (inside != "lib" && !source.is_tests).then(|| inside.replace('/', "::"))
+}
+
+/// Checks one file of `src` against the table; `modules` are all there are.
+pub fn check(source: &Source, modules: &BTreeSet<String>) -> Vec<Broken> {
+    let Some(module) = module_of(source) else { return Vec::new() };
+    let Some(room) = room_of(&module) else {
+        let advice = format!("{module} is not in the table: add its row to ROOMS in {}", file!());
+        return vec![Broken { line: 1, advice }];
+    };
+    let mut found = Vec::new();
+    for (at, target) in imports(source, &module, modules) {
+        if target != module && !may_import(room, &target) {
+            let advice = format!(
+                "{module} ({:?}) may not import {target}: move what both need below them, or \
+                 take it as an argument",
+                room.layer
+            );
+            found.push(Broken { line: source.line(at), advice });
+        }
+    }
+    for &(_, names, reason) in FOREIGN.iter().filter(|(layers, ..)| layers.contains(&room.layer)) {
+        for (name, at) in
+            names.iter().flat_map(|n| source.find(n).into_iter().map(move |at| (n, at)))
+        {
+            if !source.is_test(at) {
+                let advice = format!("{module} ({:?}) may not name {name}: {reason}", room.layer);
+                found.push(Broken { line: source.line(at), advice });
+            }
+        }
+    }
+    found
+}
+
+/// Checks that a file of a wire or server module denies [`NO_PANIC_LINTS`] and allows none of them
+/// again outside its tests. Clippy then does the work, since it knows what is an index.
+pub fn check_no_panic(source: &Source) -> Vec<Broken> {
+    let room = module_of(source).and_then(|module| room_of(&module));
+    if !room.is_some_and(|room| [Wire, Server].contains(&room.layer)) {
+        return Vec::new();
+    }
+    let mut found = Vec::new();
+    for lint in NO_PANIC_LINTS {
+        let mut denied = false;
+        for at in source.find(lint) {
+            let attribute =
+                source.code[..at].rfind('#').map_or("", |start| &source.code[start..at]);
+            let allows = attribute.contains("allow(") || attribute.contains("expect(");
+            denied |= attribute.starts_with("#![") && !allows;
+            if allows && !source.is_test(at) {
+                let advice =
+                    format!("{lint} is allowed: return an error, nothing from the network panics");
+                found.push(Broken { line: source.line(at), advice });
+            }
+        }
+        if !denied {
+            let advice =
+                format!("{lint} is not denied: open with #![deny({})]", NO_PANIC_LINTS.join(", "));
+            found.push(Broken { line: 1, advice });
+        }
+    }
+    found
+}
+
+/// The modules that a file's code outside tests names, with where.
+fn imports(source: &Source, module: &str, modules: &BTreeSet<String>) -> BTreeSet<(usize, String)> {
+    let own: Vec<&str> = module.split("::").collect();
+    let parent = &own[..own.len() - 1];
+    let children = modules.iter().filter_map(|m| m.strip_prefix(module)?.strip_prefix("::"));
+    let mut roots = vec![("crate", Vec::new()), ("super", parent.to_vec()), ("self", own.clone())];
+    if module == "main" {
+        roots.push(("muster", Vec::new()));
+    }
+    roots.extend(children.filter(|c| !c.contains("::")).map(|c| (c, [&own[..], &[c]].concat())));
+
+    let mut found = BTreeSet::new();
+    for (word, root) in roots {
+        for at in source.find(&format!("{word}::")) {
+            let continues = source.code[..at].ends_with("::") || source.code[..at].ends_with('$');
+            if source.is_test(at) || continues {
+                continue;
+            }
+            let mut paths = Vec::new();
+            expand(&source.code[at + word.len() + 2..], &root, &mut paths);
+            let targets = paths.iter().map(|path| resolve(path, modules));
+            found.extend(targets.map(|target| (at, target)));
+        }
+    }
+    found
+}
+
+/// The paths of a use tree, each as its segments behind `root`: `a::{b, c::D}` gives two.
+fn expand<'a>(tree: &'a str, root: &[&'a str], paths: &mut Vec<Vec<&'a str>>) {
+    let tree = &tree[leading_spaces(tree)..];
+    if tree.starts_with('{') {
+        let mut inside = &tree[1..close_of(tree, 0)];
+        while !inside.trim().is_empty() {
+            let end = end_of_branch(inside);
+            expand(&inside[..end], root, paths);
+            inside = inside.get(end + 1..).unwrap_or_default();
+        }
+        return;
+    }
+    let segment = word_at(tree, 0);
+    let path = match segment {
+        "super" => root[..root.len().saturating_sub(1)].to_vec(),
+        "self" | "" => root.to_vec(),
+        _ => [root, &[segment]].concat(),
+    };
+    match tree[segment.len()..].strip_prefix("::") {
+        Some(rest) => expand(rest, &path, paths),
+        None => paths.push(path),
+    }
+}
+
+/// The offset of the comma that ends the first branch of a use tree's list; its length if none
+/// does.
+fn end_of_branch(list: &str) -> usize {
+    let mut depth = 0;
+    for (at, byte) in list.bytes().enumerate() {
+        match byte {
+            b'{' => depth += 1,
+            b'}' => depth -= 1,
+            b',' if depth == 0 => return at,
+            _ => {}
+        }
+    }
+    list.len()
+}
+
+/// The longest module that a path begins with; `lib` for an item of the crate's root.
+fn resolve(path: &[&str], modules: &BTreeSet<String>) -> String {
+    let prefixes = (1..=path.len()).rev().map(|length| path[..length].join("::"));
+    prefixes.into_iter().find(|prefix| modules.contains(prefix)).unwrap_or_else(|| "lib".into())
+}
+
+#[cfg(test)]
+fn modules() -> BTreeSet<String> {
+    let names = [
+        "limits",
+        "clock",
+        "bencode",
+        "percent",
+        "http",
+        "http::head",
+        "http::query",
+        "http::epoll",
+        "udp",
+        "tracker",
+        "tracker::swarm",
+        "stats",
+        "serve",
+        "log",
+    ];
+    names.map(str::to_owned).into()
+}
+
+#[test]
+fn imports_are_read_from_every_form_of_path() {
+    let text = "use crate::{limits::A, http::{self, head::{B, C as D}}};\nuse super::query;\n\
+                fn a() { super::super::log::b(crate::tracker::swarm::E::<u8>::new()) }\n\
+                // use crate::stats;\n#[cfg(test)]\nmod tests { use crate::serve; }\n";
+    let source = Source::new("src/http/epoll.rs", text);
+    let found = imports(&source, "http::epoll", &modules());
+    let found: Vec<_> =
+        found.iter().map(|(at, target)| (source.line(*at), target.as_str())).collect();
+    let wanted = [
+        (1, "http"),
+        (1, "http::head"),
+        (1, "limits"),
+        (2, "http::query"),
+        (3, "log"),
+        (3, "tracker::swarm"),
+    ];
+    assert_eq!(found, wanted);
+
+    let source = Source::new("src/http.rs", "mod epoll;\nfn a() { epoll::run(self::head::B) }\n");
+    let found = imports(&source, "http", &modules());
+    let found: Vec<_> = found.iter().map(|(_, target)| target.as_str()).collect();
+    assert_eq!(found, ["http::epoll", "http::head"]);
+
+    let source = Source::new("src/main.rs", "fn main() { muster::serve::run() }\n");
+    assert_eq!(imports(&source, "main", &modules()).len(), 1);
+}
+
+#[test]
+fn an_import_against_the_arrows_is_named() {
+    let cases = [
+        ("src/tracker.rs", "use crate::http::head;", "tracker (Core) may not import http::head"),
+        ("src/tracker/swarm.rs", "use crate::clock::Clock;", "may not import clock"),
+        ("src/http/head.rs", "use crate::bencode;", "http::head (Wire) may not import bencode"),
+        ("src/http/head.rs", "use super::epoll;", "http::head (Wire) may not import http::epoll"),
+        ("src/limits.rs", "use crate::tracker;", "limits (Vocabulary) may not import tracker"),
+        ("src/clock.rs", "use crate::stats;", "clock (Clock) may not import stats"),
+        ("src/http/epoll.rs", "use crate::udp;", "http::epoll (Server) may not import udp"),
+        ("src/http/epoll.rs", "use crate::serve;", "http::epoll (Server) may not import serve"),
+        ("src/stats.rs", "use crate::Root;", "stats (Core) may not import lib"),
+        ("src/stats.rs", "fn a(b: serde_json::Value) {}", "stats (Core) may not name serde_json"),
+        ("src/bencode.rs", "use std::net::TcpStream;", "bencode (Wire) may not name TcpStream"),
+        ("src/tracker.rs", "fn a(now: Instant) {}", "tracker (Core) may not name Instant"),
+        ("src/new.rs", "", "new is not in the table: add its row to ROOMS in "),
+    ];
+    for (path, code, wanted) in cases {
+        let found = check(&Source::new(path, &format!("//! A.\n{code}\n")), &modules());
+        assert_eq!(found.len(), 1, "{path}: {code}");
+        assert!(found[0].advice.contains(wanted), "{}", found[0].advice);
+        assert_eq!(found[0].line, if code.is_empty() { 1 } else { 2 }, "{path}: {code}");
+    }
+}
+
+#[test]
+fn an_import_along_the_arrows_is_fine() {
+    let cases = [
+        ("src/tracker.rs", "use crate::{limits, stats, tracker::swarm};"),
+        ("src/tracker/swarm.rs", "use super::Tracker;"),
+        ("src/http/query.rs", "use crate::{limits, percent};"),
+        ("src/http/epoll.rs", "use crate::{clock, http::head, stats, tracker::Tracker};"),
+        ("src/limits.rs", "#[cfg(test)]\nmod tests {\n    use crate::serve;\n}"),
+        ("src/serve.rs", "use crate::{http, log, tracker};"),
+        ("src/lib.rs", "pub mod serve;"),
+        ("tests/it/a.rs", "use muster::serve;"),
+    ];
+    for (path, code) in cases {
+        let found = check(&Source::new(path, &format!("//! A.\n{code}\n")), &modules());
+        assert!(found.is_empty(), "{path}: {code}: {}", found[0].advice);
+    }
+}
+
+#[test]
+fn udp_and_http_never_import_each_other_whatever_a_row_says() {
+    assert!(!may_import(&room("udp", Server, &["http", "http::head"]), "http::head"));
+    assert!(!may_import(&room("http::epoll", Server, &["udp"]), "udp"));
+}
+
+#[test]
+fn a_wire_or_server_module_that_may_panic_is_named() {
+    let deny = format!("//! A.\n#![cfg_attr(not(test), deny({}))]\n", NO_PANIC_LINTS.join(", "));
+    let three = format!("//! A.\n#![deny({})]\n", NO_PANIC_LINTS[1..].join(", "));
+    let again = format!("{deny}#[allow(clippy::panic)]\nfn a() {{}}\n");
+    let in_test = format!("{deny}#[cfg(test)]\nmod tests {{\n    #![allow(clippy::panic)]\n}}\n");
+    let cases: [(&str, &str, &[usize]); 7] = [
+        ("src/bencode.rs", "//! A.\n", &[1, 1, 1, 1]),
+        ("src/bencode.rs", &three, &[1]),
+        ("src/http/epoll.rs", &again, &[3]),
+        ("src/http/epoll.rs", &in_test, &[]),
+        ("src/http.rs", &deny, &[]),
+        ("src/tracker.rs", "//! A.\n", &[]),
+        ("tests/it/a.rs", "//! A.\n", &[]),
+    ];
+    for (path, text, wanted) in cases {
+        let found = check_no_panic(&Source::new(path, text));
+        let lines: Vec<_> = found.iter().map(|broken| broken.line).collect();
+        assert_eq!(lines, wanted, "{path}:\n{text}");
+    }
+}
