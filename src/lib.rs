@@ -1,9 +1,12 @@
 //! muster, a private BitTorrent tracker.
 
+pub mod bencode;
 pub mod clock;
 pub mod config;
+pub mod http;
 pub mod limits;
 pub mod log;
+pub mod percent;
 pub mod request;
 pub mod stats;
 pub mod subnet;

@@ -1,0 +1,5 @@
+//! HTTP: what the engines share.
+
+pub mod head;
+pub mod reply;
+pub mod status;
