@@ -1,9 +1,10 @@
 //! Bencode (BEP 3): a strict borrowing decoder and an append encoder.
 //!
 //! [`decode`] checks the whole input once: canonical integers and lengths, keys sorted and unique,
-//! nesting within [`BENCODE_DEPTH_MAX`], nothing left over. What it returns borrows the input, allocates
-//! nothing however large that is, and gives the raw bytes of every value, since an info hash is taken
-//! over the bytes as they stand. The encoder appends to a buffer that the caller reuses.
+//! nesting within [`BENCODE_DEPTH_MAX`], nothing left over. What it returns borrows the input,
+//! allocates nothing however large that is, and gives the raw bytes of every value, since an info
+//! hash is taken over the bytes as they stand. The encoder appends to a buffer that the caller
+//! reuses.
 
 #![cfg_attr(
     not(test),
@@ -153,7 +154,8 @@ pub fn decode(bytes: &[u8]) -> Result<Value<'_>, Error> {
     Ok(value)
 }
 
-/// The first value of checked bytes, its raw bytes, and what follows; `None` at the container's end.
+/// The first value of checked bytes, its raw bytes, and what follows; `None` at the container's
+/// end.
 fn split_value(bytes: &[u8]) -> Option<(Value<'_>, &[u8], &[u8])> {
     let (token, _) = read_token(bytes, 0).ok()?;
     if token == Token::End {

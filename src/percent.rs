@@ -1,8 +1,8 @@
 //! Percent encoding of binary values (RFC 3986 section 2.1), both directions.
 //!
-//! A client sends the 20 bytes of a hash as any mixture of raw bytes and escapes in either case. Decoding
-//! writes into the caller's buffer and allocates nothing. A `+` stands for itself, as everywhere
-//! but in HTML forms: as a space it would break one hash in thirteen.
+//! A client sends the 20 bytes of a hash as any mixture of raw bytes and escapes in either case.
+//! Decoding writes into the caller's buffer and allocates nothing. A `+` stands for itself, as
+//! everywhere but in HTML forms: as a space it would break one hash in thirteen.
 
 #![cfg_attr(
     not(test),
@@ -23,8 +23,8 @@ impl fmt::Display for BadEscape<'_> {
     }
 }
 
-/// Decodes `text` into `out` and returns the decoded length. If that is more than `out` holds, `out`
-/// has the first bytes, and the length still says how many there were.
+/// Decodes `text` into `out` and returns the decoded length. If that is more than `out` holds,
+/// `out` has the first bytes, and the length still says how many there were.
 pub fn decode<'t>(text: &'t [u8], out: &mut [u8]) -> Result<usize, BadEscape<'t>> {
     let mut length = 0;
     let mut room = out.iter_mut();

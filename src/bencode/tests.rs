@@ -1,3 +1,5 @@
+//! Golden bytes, every prefix, and mutations for the decoder and the encoder.
+
 use super::*;
 use Problem::{
     ByteUnexpected, CutOff, DepthExceeded, IntMalformed, IntOutOfRange, KeyNotBytes, KeyRepeated,

@@ -1,9 +1,9 @@
 //! The head of an HTTP/1 request as bytes (RFC 9112).
 //!
-//! [`parse`] answers Partial, Complete or Bad and nothing else; it reads no socket and allocates only
-//! for a request that came through a proxy. The request line is read here, since clients put raw
-//! bytes into `info_hash` and httparse insists on UTF-8; the header lines are read by httparse. What
-//! could make two servers disagree on where a request ends (request smuggling, RFC 9112
+//! [`parse`] answers Partial, Complete or Bad and nothing else; it reads no socket and allocates
+//! only for a request that came through a proxy. The request line is read here, since clients put
+//! raw bytes into `info_hash` and httparse insists on UTF-8; the header lines are read by httparse.
+//! What could make two servers disagree on where a request ends (request smuggling, RFC 9112
 //! section 11.2) is Bad. [`Head::from_parts`] judges the same for an engine that parses by itself.
 //! A request that is Bad leaves the connection unusable: it is answered and closed.
 
@@ -102,10 +102,10 @@ pub struct Head<'a> {
     pub proxied: bool,
 }
 
-/// Where the head at the beginning of `bytes` ends, behind its empty line, when all before `from` was
-/// searched already: called after each read with the length before it, it looks at no byte twice.
-/// `None` is not yet a wait: if more than [`HTTP_HEAD_BYTES_MAX`] bytes are there, [`parse`] has
-/// the refusal.
+/// Where the head at the beginning of `bytes` ends, behind its empty line, when all before `from`
+/// was searched already: called after each read with the length before it, it looks at no byte
+/// twice. `None` is not yet a wait: if more than [`HTTP_HEAD_BYTES_MAX`] bytes are there, [`parse`]
+/// has the refusal.
 #[must_use]
 pub fn find_end(bytes: &[u8], from: usize) -> Option<usize> {
     let leading = bytes.iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
@@ -253,8 +253,8 @@ const FIELDS: [(&str, Field); 11] = [
 ];
 
 impl<'a> Head<'a> {
-    /// Judges the parts of a request: `target` as it stood in the request line, `version` as (1, 1),
-    /// `headers` as names in any case and values.
+    /// Judges the parts of a request: `target` as it stood in the request line, `version` as (1,
+    /// 1), `headers` as names in any case and values.
     pub fn from_parts(
         method: &[u8],
         target: &'a [u8],
@@ -384,7 +384,8 @@ fn strip_scheme(target: &[u8]) -> Option<&[u8]> {
     if known { rest.strip_prefix(b"://") } else { None }
 }
 
-/// Keeps the value of a line that may stand once only: of two, another server may believe the other.
+/// Keeps the value of a line that may stand once only: of two, another server may believe the
+/// other.
 fn set_once<'a>(slot: &mut Option<&'a [u8]>, name: &str, value: &'a [u8]) -> Result<(), Problem> {
     if slot.replace(value).is_some() {
         return Err(Problem::bad(format!("{name}: given twice")));

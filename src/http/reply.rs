@@ -1,9 +1,9 @@
 //! Answers to announces and scrapes as bytes: bencode for clients, JSON for people.
 //!
-//! Each encoder appends one body to a buffer that the caller reuses; the bencoded ones allocate nothing
-//! else. Keys are sorted. `peers` is there even if empty: rTorrent takes its absence for an error.
-//! Sources: BEP 3, 7 (`peers6`), 21 (`downloaders`), 23 (compact), 24 (`external ip`),
-//! 31 (`retry in`), 48 (scrape). Status lines and headers are `http::head`'s.
+//! Each encoder appends one body to a buffer that the caller reuses; the bencoded ones allocate
+//! nothing else. Keys are sorted. `peers` is there even if empty: rTorrent takes its absence for an
+//! error. Sources: BEP 3, 7 (`peers6`), 21 (`downloaders`), 23 (compact), 24 (`external ip`), 31
+//! (`retry in`), 48 (scrape). Status lines and headers are `http::head`'s.
 
 #![cfg_attr(
     not(test),
@@ -137,8 +137,8 @@ pub fn encode_scrape(out: &mut Vec<u8>, files: impl IntoIterator<Item = (InfoHas
     dict.end();
 }
 
-/// Appends the bencoded refusal of an announce or a scrape. `interval` in seconds, since libtorrent,
-/// Transmission and rTorrent wait by it after a failure too.
+/// Appends the bencoded refusal of an announce or a scrape. `interval` in seconds, since
+/// libtorrent, Transmission and rTorrent wait by it after a failure too.
 pub fn encode_refusal(out: &mut Vec<u8>, refused: &Refused, interval: u32) {
     let mut dict = DictEncoder::begin(out);
     encode_bytes(dict.key(b"failure reason"), refused.reason.as_bytes());

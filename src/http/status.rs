@@ -1,7 +1,7 @@
 //! The head of a reply: its status line and the few headers that clients need (RFC 9112 section 4).
 //!
-//! Every announce is answered 200, a refusal too, since clients ignore the body of anything else; the
-//! other statuses are for requests that are wrong as HTTP. No `Date` and no `Server`: each byte
+//! Every announce is answered 200, a refusal too, since clients ignore the body of anything else;
+//! the other statuses are for requests that are wrong as HTTP. No `Date` and no `Server`: each byte
 //! here is sent with every announce. Bodies are `http::reply`'s.
 
 #![cfg_attr(

@@ -1,3 +1,5 @@
+//! Requests as clients send them, malformed ones, every prefix, and mutations.
+
 use super::*;
 
 /// Every part of a request that matters (RFC 9112), each with a value of its own.
