@@ -113,8 +113,7 @@ impl Config {
         if min > interval {
             return Err(format!(
                 "min-interval {min} must not exceed announce-interval {interval}: lower \
-                min-interval \
-                 or raise announce-interval"
+                 min-interval or raise announce-interval"
             ));
         }
         let tiny_http = self.http_engine == HttpEngine::TinyHttp;
@@ -122,8 +121,7 @@ impl Config {
         if let (true, false, Some(open)) = (tiny_http, self.allow_tiny_http_remote_crash, open) {
             return Err(format!(
                 "http-engine tiny_http does not listen on {open}: anybody could end the process \
-                with \
-                 one 70-byte request; set listen to 127.0.0.1:6969 behind a reverse proxy, or \
+                 with one 70-byte request; set listen to 127.0.0.1:6969 behind a reverse proxy, or \
                  allow-tiny-http-remote-crash to true"
             ));
         }

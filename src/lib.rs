@@ -1,5 +1,6 @@
 //! muster, a private BitTorrent tracker.
 
+pub mod addresses;
 pub mod bencode;
 pub mod clock;
 pub mod config;
@@ -8,6 +9,7 @@ pub mod limits;
 pub mod log;
 pub mod percent;
 pub mod request;
+pub mod signals;
 pub mod stats;
 pub mod subnet;
 pub mod tracker;

@@ -18,8 +18,7 @@ pub fn encode_toml(config: &Config) -> String {
     push_comment(
         &mut out,
         "The configuration of muster. Start it with --config FILE or MUSTER_CONFIG=FILE. A flag \
-        wins \
-         over a variable, a variable over this file, and what none of them sets has its default.",
+         wins over a variable, a variable over this file, and what none sets has its default.",
     );
     for option in &OPTIONS {
         out.push('\n');

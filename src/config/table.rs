@@ -80,8 +80,7 @@ pub static OPTIONS: [ConfigOption; 14] = [
         help: "Where to listen: ADDR:PORT, a port alone, or unix:/path; several allowed",
         comment: "[::]:6969 is port 6969 on all addresses, IPv6 and IPv4 on one socket; where the \
                   host has no IPv6 it is 0.0.0.0:6969. A port alone (6969 or :6969) means the \
-                  same. \
-                  Port 0 takes any free port.",
+                  same. Port 0 takes any free port.",
         set: |config, text| set_list(&mut config.listen, text, 1, LISTEN_COUNT_MAX),
         get: |config| joined(&config.listen),
     },
@@ -91,8 +90,7 @@ pub static OPTIONS: [ConfigOption; 14] = [
         kind: Kind::Text,
         help: "What serves HTTP: epoll (Linux, the default there) or tiny_http (elsewhere)",
         comment: "epoll is made for the open internet. tiny_http is the portable one, for use \
-        behind \
-                  a reverse proxy: it listens on loopback addresses and Unix sockets only.",
+                  behind a reverse proxy: it listens on loopback addresses and Unix sockets only.",
         set: |config, text| set_parsed(&mut config.http_engine, text),
         get: |config| config.http_engine.to_string(),
     },

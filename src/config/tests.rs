@@ -145,7 +145,7 @@ fn a_malformed_address_to_listen_on_is_refused() {
     {
         let wanted = format!(
             "{text:?}: expected ADDR:PORT such as [::]:6969 or 192.0.2.1:6969, a port, or \
-            unix:/path"
+             unix:/path"
         );
         assert_eq!(text.parse::<Listen>(), Err(wanted));
     }
@@ -254,9 +254,8 @@ fn a_list_names_the_item_that_is_wrong() {
 #[test]
 fn values_that_do_not_go_together_name_both_keys() {
     let timeout = "announce-interval 900 and its jitter of up to 56 must stay below peer-timeout \
-    956, \
-                   or clients expire before they call again: set announce-interval to 478 or raise \
-                   peer-timeout";
+                   956, or clients expire before they call again: set announce-interval to 478 or \
+                   raise peer-timeout";
     assert_eq!(from_flags(&[("peer-timeout", "956")]), Err(timeout.to_owned()));
     assert!(from_flags(&[("peer-timeout", "957")]).is_ok());
     let min = "min-interval 901 must not exceed announce-interval 900: lower min-interval or raise \
@@ -268,10 +267,8 @@ fn values_that_do_not_go_together_name_both_keys() {
 #[test]
 fn tiny_http_listens_beyond_loopback_only_with_permission() {
     let wanted = "http-engine tiny_http does not listen on 0.0.0.0:80: anybody could end the \
-    process \
-                  with one 70-byte request; set listen to 127.0.0.1:6969 behind a reverse proxy, \
-                  or \
-                  allow-tiny-http-remote-crash to true";
+                  process with one 70-byte request; set listen to 127.0.0.1:6969 behind a reverse \
+                  proxy, or allow-tiny-http-remote-crash to true";
     let open = [("http-engine", "tiny_http"), ("listen", "127.0.0.1:80,0.0.0.0:80")];
     assert_eq!(from_flags(&open), Err(wanted.to_owned()));
     let allowed = [open.as_slice(), &[("allow-tiny-http-remote-crash", "true")]].concat();
@@ -341,12 +338,12 @@ fn an_unknown_key_in_a_file_is_one_line_with_its_place() {
         (
             "[server]\nlisten = []",
             "unknown key \"server\" in muster.toml line 1: the file has no tables, only key = \
-            value",
+             value",
         ),
         (
             "server.listen = []",
             "unknown key \"server\" in muster.toml line 1: the file has no tables, only key = \
-            value",
+             value",
         ),
     ] {
         assert_eq!(from_file(text), Err(wanted.to_owned()), "{text}");
@@ -387,14 +384,14 @@ fn a_wrong_value_in_a_file_is_one_line_with_its_place() {
         (
             "trusted-proxies = [true]",
             "trusted-proxies in muster.toml line 1: \"true\": expected an address or subnet such \
-            as 10.0.0.0/8 or ::1",
+             as 10.0.0.0/8 or ::1",
         ),
         ("workers = 1\nworkers = 2", "muster.toml line 2: duplicate key in \"workers = 2\""),
         ("workers 1", "muster.toml line 1: key with no value, expected `=` in \"workers 1\""),
         (
             "workers = ",
             "muster.toml line 1: string values must be quoted, expected literal string in \
-            \"workers =\"",
+             \"workers =\"",
         ),
     ] {
         assert_eq!(from_file(text), Err(wanted.to_owned()), "{text}");

@@ -1,0 +1,135 @@
+//! Signals: stop when asked, at once when asked twice, and do not die of the reserved ones.
+//!
+//! One thread reads the signals that [`watch`] takes, so that what they start runs as ordinary
+//! code. The end at a second SIGINT or SIGTERM is the exception: it happens in the handler itself
+//! and comes even when that thread, or the stop it began, is stuck.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
+use signal_hook::flag;
+use signal_hook::iterator::Signals;
+
+use crate::log;
+
+/// Starts the thread. At the first SIGINT or SIGTERM it calls `stop`, which begins a graceful stop
+/// and returns; a second one ends the process with 128 and the signal's number, as shells report
+/// it. SIGHUP and SIGUSR1 are only logged. Called once per process; fails if the kernel refuses a
+/// handler or a thread.
+pub fn watch(stop: impl FnOnce() + Send + 'static) -> Result<(), String> {
+    let failed = |error| format!("signals: {error}");
+    let asked = Arc::new(AtomicBool::new(false));
+    for signal in [SIGINT, SIGTERM] {
+        // The order matters: the first signal finds the flag unset, then sets it.
+        flag::register_conditional_shutdown(signal, 128 + signal, Arc::clone(&asked))
+            .map_err(failed)?;
+        flag::register(signal, Arc::clone(&asked)).map_err(failed)?;
+    }
+    let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP, SIGUSR1]).map_err(failed)?;
+    let mut stop = Some(stop);
+    let watching = move || {
+        for signal in signals.forever() {
+            match signal {
+                SIGHUP => log::info("SIGHUP: nothing to reload yet"),
+                SIGUSR1 => log::info("SIGUSR1: reserved, nothing to do yet"),
+                _ => {
+                    let name = if signal == SIGINT { "SIGINT" } else { "SIGTERM" };
+                    log::info(format_args!("{name}: stopping; a second one stops at once"));
+                    if let Some(stop) = stop.take() {
+                        stop();
+                    }
+                }
+            }
+        }
+    };
+    std::thread::Builder::new().name("signals".to_owned()).spawn(watching).map_err(failed)?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rustix::process::{Pid, Signal, kill_process};
+    use std::io::{BufRead as _, BufReader};
+    use std::process::{Child, Command, Stdio};
+    use std::sync::mpsc;
+    use std::time::Duration;
+
+    /// Set in a test's process of its own, which handlers need: they belong to the whole process.
+    const OWN_PROCESS: &str = "SIGNALS_TEST_IN_OWN_PROCESS";
+
+    /// Runs `body` in a process of its own, by starting the test of that name again with its stderr
+    /// in a pipe. In that process it runs `body` and does not return.
+    fn in_own_process(test: &str, body: fn() -> !) -> Child {
+        if std::env::var_os(OWN_PROCESS).is_some() {
+            body();
+        }
+        let own = std::env::current_exe().expect("a test has a program");
+        let name = format!("signals::tests::{test}");
+        let mut process = Command::new(own);
+        process.args(["--exact", &name, "--nocapture"]).env(OWN_PROCESS, "1");
+        process.stdout(Stdio::null()).stderr(Stdio::piped());
+        process.spawn().expect("the test's process")
+    }
+
+    fn raise(signal: i32) {
+        signal_hook::low_level::raise(signal).expect("a signal to the own process");
+    }
+
+    /// A process that is not told by then fails.
+    const STUCK: Duration = Duration::from_secs(10);
+
+    #[test]
+    fn the_first_signal_stops_gracefully_and_the_second_at_once() {
+        let name = "the_first_signal_stops_gracefully_and_the_second_at_once";
+        let process = in_own_process(name, || {
+            let (stopped, stops) = mpsc::channel();
+            watch(move || {
+                stopped.send(()).expect("the test waits");
+                // A stop that is stuck.
+                std::thread::park();
+            })
+            .expect("handlers");
+            raise(SIGTERM);
+            stops.recv_timeout(STUCK).expect("the first signal calls the closure");
+            raise(SIGINT);
+            std::process::exit(3);
+        });
+        let output = process.wait_with_output().expect("the process ends");
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(130), "{stderr}");
+        let line = "Z info  SIGTERM: stopping; a second one stops at once\n";
+        assert!(stderr.contains(line), "{stderr}");
+    }
+
+    #[test]
+    fn the_reserved_signals_are_logged_and_not_deadly() {
+        let name = "the_reserved_signals_are_logged_and_not_deadly";
+        let mut process = in_own_process(name, || {
+            let (stopped, stops) = mpsc::channel();
+            watch(move || stopped.send(()).expect("the test waits")).expect("handlers");
+            raise(SIGHUP);
+            raise(SIGUSR1);
+            stops.recv_timeout(STUCK).expect("the parent has seen both lines");
+            std::process::exit(3);
+        });
+        let stderr = process.stderr.take().expect("a pipe");
+        let mut missing = vec![
+            "Z info  SIGHUP: nothing to reload yet",
+            "Z info  SIGUSR1: reserved, nothing to do yet",
+        ];
+        let mut seen = Vec::new();
+        for line in BufReader::new(stderr).lines().map_while(Result::ok) {
+            missing.retain(|wanted| !line.ends_with(wanted));
+            seen.push(line);
+            if missing.is_empty() {
+                let pid = Pid::from_child(&process);
+                kill_process(pid, Signal::INT).expect("a signal to the own child");
+                break;
+            }
+        }
+        let status = process.wait().expect("the process ends");
+        assert_eq!((status.code(), missing), (Some(3), vec![]), "{seen:#?}");
+    }
+}
