@@ -4,13 +4,26 @@
 //! edge works on [`canonical`] addresses, in which that form does not exist.
 
 use std::fmt;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::str::FromStr;
 
 /// The address with an IPv4-mapped IPv6 address turned into the IPv4 address it stands for.
 #[must_use]
 pub fn canonical(ip: IpAddr) -> IpAddr {
     ip.to_canonical()
+}
+
+/// The canonical address in text from the network, in the forms that BEP 7 and X-Forwarded-For
+/// have: `1.2.3.4`, `1.2.3.4:567`, `::1`, `[::1]`, `[::1]:567`. A port is read and dropped.
+#[must_use]
+pub fn parse_address(text: &[u8]) -> Option<IpAddr> {
+    let text = std::str::from_utf8(text).ok()?;
+    let bare = text.strip_prefix('[').and_then(|text| text.strip_suffix(']'));
+    let ip = match bare {
+        Some(v6) => v6.parse().map(IpAddr::V6).ok(),
+        None => text.parse().ok().or_else(|| Some(text.parse::<SocketAddr>().ok()?.ip())),
+    };
+    ip.map(canonical)
 }
 
 /// Whether the address is loopback, private or link-local: RFC 1918, RFC 4193, RFC 3927, RFC 4291.
@@ -132,6 +145,28 @@ mod tests {
                 format!("{text:?}: expected an address or subnet such as 10.0.0.0/8 or ::1");
             assert_eq!(error, wanted);
         }
+    }
+
+    #[test]
+    fn addresses_from_the_network_are_read_with_or_without_a_port() {
+        for (text, wanted) in [
+            ("1.2.3.4", Some("1.2.3.4")),
+            ("1.2.3.4:567", Some("1.2.3.4")),
+            ("::1", Some("::1")),
+            ("[::1]", Some("::1")),
+            ("[::1]:567", Some("::1")),
+            ("::ffff:1.2.3.4", Some("1.2.3.4")),
+            ("[::ffff:1.2.3.4]:567", Some("1.2.3.4")),
+            ("", None),
+            ("[1.2.3.4]", None),
+            ("1.2.3.4:", None),
+            ("1.2.3.4:65536", None),
+            (" ::1", None),
+            ("example.org", None),
+        ] {
+            assert_eq!(parse_address(text.as_bytes()), wanted.map(ip), "{text:?}");
+        }
+        assert_eq!(parse_address(b"\xff"), None);
     }
 
     #[test]

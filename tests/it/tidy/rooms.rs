@@ -48,7 +48,7 @@ const ROOMS: &[Room] = &[
     room("percent", Wire, &[]),
     room("http::status", Wire, &["bencode"]),
     room("http::head", Wire, &["http::status", "percent"]),
-    room("http::query", Wire, &["percent"]),
+    room("http::query", Wire, &["http::reply", "percent"]),
     room("http::reply", Wire, &["bencode", "percent"]),
     room("http::forwarded", Wire, &[]),
     room("tracker", Core, &[]),
