@@ -1,3 +1,7 @@
-//! The program `muster`: arguments in, exit code out.
+//! The program: arguments and environment in, exit code out.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    muster::cli::run(std::env::args_os(), std::env::vars_os())
+}

@@ -1,3 +1,4 @@
 //! The integration tests: one binary that drives the real program.
 
+mod config;
 mod tidy;

@@ -1,0 +1,259 @@
+//! The command line: which subcommand is meant, what it was given, and the exit code.
+//!
+//! The options come from the table in [`crate::config`]; what stands here beside them are the flags
+//! that are no options (`--config`, `--print-config`). Exit codes: 0 done, 1 failed, 2 wrong usage
+//! or configuration. An error is one line on stderr; help and version go to stdout.
+//!
+//! [`run`] takes arguments and environment as values and ends nothing itself.
+
+use std::ffi::OsString;
+use std::io::{ErrorKind, Write as _};
+use std::process::ExitCode;
+
+use clap::builder::Command;
+use clap::error::{ContextKind, ContextValue, ErrorKind as UsageKind};
+use clap::{Arg, ArgAction, ArgMatches};
+
+use crate::config::{ConfigOption, Kind, OPTIONS};
+use crate::request::quoted;
+
+mod serve;
+
+/// What the program is, above the options of `--help`.
+const ABOUT: &str = "\
+A private BitTorrent tracker: it tells the clients of a torrent where the others are.
+
+Start it, and paste the announce URL it prints into your torrents; there is nothing to set up.";
+
+/// What stands below the options of `--help`.
+const MORE: &str = "\
+Examples:
+  muster                                     serve on port 6969, IPv4 and IPv6
+  muster --listen 8080 --peer-timeout 1h     on another port, with a longer memory
+  muster serve --print-config > muster.toml  write the file of all options, to edit it
+  muster --config muster.toml                and use it
+
+Each option is also a variable (MUSTER_PEER_TIMEOUT=1h) and a key of the file
+(peer-timeout = \"1h\"). A flag wins over a variable, a variable over the file.
+SIGINT or SIGTERM stops it.
+
+README.md has a five-minute guide from nothing to two clients exchanging a file.
+Exit codes: 0 done, 1 failed, 2 wrong usage or configuration.";
+
+/// Why the program ends otherwise than with 0.
+enum Failure {
+    /// Wrong arguments or configuration: exit code 2.
+    Usage(String),
+    /// The work could not be done: exit code 1.
+    Failed(String),
+    /// As `Failed`, and already logged.
+    Reported,
+}
+
+/// Runs the program with these arguments (the first is its name) and variables.
+pub fn run(
+    arguments: impl IntoIterator<Item = OsString>,
+    environment: impl IntoIterator<Item = (OsString, OsString)>,
+) -> ExitCode {
+    let done = dispatch(arguments, environment);
+    let (code, text) = match done {
+        Ok(()) => return ExitCode::SUCCESS,
+        Err(Failure::Usage(text)) => (2, text),
+        Err(Failure::Failed(text)) => (1, text),
+        Err(Failure::Reported) => return ExitCode::from(1),
+    };
+    // There is nowhere left to report that stderr is gone.
+    let _ = std::io::stderr().write_all(format!("muster: {text}\n").as_bytes());
+    ExitCode::from(code)
+}
+
+fn dispatch(
+    arguments: impl IntoIterator<Item = OsString>,
+    environment: impl IntoIterator<Item = (OsString, OsString)>,
+) -> Result<(), Failure> {
+    let matches = match command().try_get_matches_from(arguments) {
+        Ok(matches) => matches,
+        Err(shown) if !shown.use_stderr() => return print(&shown.to_string()),
+        Err(error) => return Err(Failure::Usage(usage_error(&error))),
+    };
+    let environment = variables(environment).map_err(Failure::Usage)?;
+    // The flags of `serve` may stand before its name too, or without it.
+    let levels: Vec<&ArgMatches> = match matches.subcommand() {
+        Some((_, serve)) => vec![&matches, serve],
+        None => vec![&matches],
+    };
+    serve::run(&levels, &environment)
+}
+
+/// The whole command line.
+fn command() -> Command {
+    let serve = Command::new("serve")
+        .about("Run the tracker; what happens without a command too")
+        .after_long_help(MORE);
+    Command::new("muster")
+        .version(env!("CARGO_PKG_VERSION"))
+        .about(ABOUT)
+        .after_help("--help says more about each option, with examples.")
+        .after_long_help(MORE)
+        .args(serve_arguments())
+        .subcommand(serve.args(serve_arguments()))
+}
+
+/// The arguments of `serve`: those of the table and its own two.
+fn serve_arguments() -> Vec<Arg> {
+    let config = Arg::new("config")
+        .long("config")
+        .value_name("FILE")
+        .action(ArgAction::Set)
+        .help("Read the options from this TOML file [env: MUSTER_CONFIG]");
+    let print_config = Arg::new("print-config")
+        .long("print-config")
+        .action(ArgAction::SetTrue)
+        .help("Print the configuration that results, as a commented file, and exit");
+    [config, print_config].into_iter().chain(OPTIONS.iter().map(argument)).collect()
+}
+
+fn argument(option: &'static ConfigOption) -> Arg {
+    let default = match option.default_text() {
+        text if text.is_empty() => "none".to_owned(),
+        text => text,
+    };
+    let sources = format!("[default: {default}] [env: {}]", option.variable());
+    let help = format!("{}\n{sources}", option.help);
+    let long_help = match option.comment {
+        "" => help.clone(),
+        comment => format!("{}. {comment}\n{sources}", option.help),
+    };
+    let argument = Arg::new(option.key)
+        .long(option.key)
+        .value_name(option.value_name)
+        .allow_negative_numbers(true)
+        .help(help)
+        .long_help(long_help);
+    match option.kind {
+        Kind::List => argument.action(ArgAction::Append),
+        Kind::Switch => argument.num_args(0..=1).require_equals(true).default_missing_value("true"),
+        Kind::Number | Kind::Text => argument,
+    }
+}
+
+/// What clap says in several lines, as one.
+fn usage_error(error: &clap::Error) -> String {
+    let context = |kind| match error.get(kind) {
+        Some(ContextValue::String(text)) => Some(text.clone()),
+        Some(ContextValue::Strings(texts)) => texts.first().cloned(),
+        _ => None,
+    };
+    let unknown = match error.kind() {
+        UsageKind::UnknownArgument => Some((ContextKind::InvalidArg, ContextKind::SuggestedArg)),
+        UsageKind::InvalidSubcommand => {
+            Some((ContextKind::InvalidSubcommand, ContextKind::SuggestedSubcommand))
+        }
+        _ => None,
+    };
+    if let Some((invalid, suggested)) = unknown
+        && let Some(invalid) = context(invalid)
+    {
+        let what = if invalid.starts_with('-') { "flag" } else { "command" };
+        let advice = match context(suggested) {
+            Some(nearest) => format!("did you mean {nearest}?"),
+            None => "see muster --help for all there are".to_owned(),
+        };
+        return format!("unknown {what} {}, {advice}", invalid.escape_debug());
+    }
+    let text = error.to_string();
+    let first = text.split("\n\n").next().unwrap_or_default();
+    let words: Vec<&str> = first.trim_start_matches("error:").split_whitespace().collect();
+    format!("{}; see muster --help", words.join(" "))
+}
+
+/// The variables that are ours, as text.
+fn variables(
+    environment: impl IntoIterator<Item = (OsString, OsString)>,
+) -> Result<Vec<(String, String)>, String> {
+    let mut variables = Vec::new();
+    for (name, value) in environment {
+        let name = name.to_string_lossy().into_owned();
+        if !name.starts_with("MUSTER_") {
+            continue;
+        }
+        let value = value.into_string().map_err(|value| {
+            let shown = quoted(value.as_encoded_bytes());
+            format!("{}: {shown}: not UTF-8 text", name.escape_debug())
+        })?;
+        variables.push((name, value));
+    }
+    Ok(variables)
+}
+
+/// Writes to stdout. Whoever reads it may stop early, as `head` does.
+fn print(text: &str) -> Result<(), Failure> {
+    let mut stdout = std::io::stdout().lock();
+    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            Err(Failure::Failed(format!("standard output: {error}")))
+        }
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_well_formed_and_knows_every_option_twice() {
+        command().debug_assert();
+        let mut root = command();
+        let help = root.render_long_help().to_string();
+        for option in &OPTIONS {
+            let flag = format!("--{}", option.key);
+            let sources = format!(" [env: {}]\n", option.variable());
+            for needed in [flag, sources] {
+                assert!(help.contains(&needed), "{needed}: {help}");
+            }
+        }
+        assert!(help.contains("Examples:\n  muster  "), "{help}");
+        assert!(help.lines().all(|line| line.chars().count() <= 100), "{help}");
+    }
+
+    fn usage_of(arguments: &[&str]) -> String {
+        let arguments = std::iter::once("muster").chain(arguments.iter().copied());
+        usage_error(&command().try_get_matches_from(arguments).expect_err("wrong usage"))
+    }
+
+    #[test]
+    fn wrong_usage_is_one_line_that_names_what_is_wrong() {
+        for (arguments, wanted) in [
+            (
+                &["--peer-timout", "5"][..],
+                "unknown flag --peer-timout, did you mean --peer-timeout?",
+            ),
+            (&["serve", "--conifg=x"], "unknown flag --conifg, did you mean --config?"),
+            (&["--x\ny"], "unknown flag --x\\ny, see muster --help for all there are"),
+            (&["-q"], "unknown flag -q, see muster --help for all there are"),
+            (&["serv"], "unknown command serv, did you mean serve?"),
+            (&["serve", "now"], "unknown command now, see muster --help for all there are"),
+            (
+                &["--peer-timeout"],
+                "a value is required for '--peer-timeout <SECONDS>' but none was supplied; see \
+                 muster --help",
+            ),
+            (
+                &["--workers", "1", "--workers", "2"],
+                "the argument '--workers <COUNT>' cannot be used multiple times; see muster --help",
+            ),
+        ] {
+            assert_eq!(usage_of(arguments), wanted);
+        }
+    }
+
+    #[test]
+    fn only_our_variables_must_be_text() {
+        use std::os::unix::ffi::OsStringExt as _;
+        let wrong = || OsString::from_vec(b"a\xff".to_vec());
+        let ours = variables([("MUSTER_LISTEN".into(), wrong())]);
+        assert_eq!(ours, Err("MUSTER_LISTEN: \"a\\xff\": not UTF-8 text".to_owned()));
+        assert_eq!(variables([("PATH".into(), wrong())]), Ok(vec![]));
+    }
+}
