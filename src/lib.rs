@@ -1,4 +1,54 @@
-//! muster, a private BitTorrent tracker.
+//! muster, a private BitTorrent tracker: it tells the clients of a torrent about one another.
+//!
+//! One small binary for a VPS or a Raspberry Pi, synchronous, without unsafe code. This page is the map
+//! of the house; each module's own page says what it is for and where it ends.
+//!
+//! # The path of an announce
+//!
+//! Whatever the engine, an announce takes this path and no other: one lock, no channel, no allocation
+//! that grows with the input.
+//!
+//! ```text
+//! readable -> http::head::parse -> http::query::parse_announce -> Tracker::announce
+//!          -> Swarm::announce -> http::reply::encode_announce -> write
+//! ```
+//!
+//! [`http::Service::answer`] walks it from the parsed head to the encoded body. On the epoll engine a
+//! client that sends its request at once costs accept, recv, send and close; nothing is remembered of
+//! its connection ([`http::epoll`]).
+//!
+//! # The map
+//!
+//! Arrows point down only: a room imports from rooms below it, and a test holds the table
+//! (`tests/it/tidy`).
+//!
+//! | room | what it is |
+//! |---|---|
+//! | [`cli`] | what was typed -> what is done -> exit code |
+//! | [`serve`] | wiring: starts every thread, stops it again |
+//! | [`config`] | one table of options, from flags, variables and a file |
+//! | [`listen`], [`addresses`], [`signals`], [`log`] | the host: sockets, its addresses, signals, stderr |
+//! | [`sweeper`] | forgets peers that have timed out, in small steps |
+//! | [`http`] | one function that answers a request |
+//! | `http::epoll`, `http::desk`, `http::admission`, [`http::table`] | the engine for Linux: threads, one connection's turn, how many, which is next |
+//! | [`http::tiny`] | the portable engine, for behind a reverse proxy |
+//! | [`http::conn`] | one connection as bytes in, bytes out |
+//! | [`http::head`], [`http::query`], [`http::forwarded`] | bytes -> request |
+//! | [`http::status`], [`http::reply`] | answer -> bytes |
+//! | [`tracker`] | the core: shards of swarms behind one door; `tracker::swarm` peers, `tracker::index` slots |
+//! | [`stats`] | counters |
+//! | [`bencode`], [`percent`] | the two encodings |
+//! | [`request`], [`subnet`], [`limits`] | the vocabulary: what can be asked and told; addresses; every bound |
+//! | [`clock`] | the one file that reads the time |
+//!
+//! # What always holds
+//!
+//! - Bytes from the network never panic, never grow memory without a bound ([`limits`]) and never hold
+//!   a thread: parsers are pure functions, sockets never block, deadlines close what lingers.
+//! - Only [`request::Refused`] reaches the wire as an error.
+//! - Under a shard's lock there is no system call, no log line, no encoding; nobody holds two.
+//! - The core knows no socket, no encoding, no clock: time is an argument.
+//! - An address past the edge is canonical: never an IPv4-mapped IPv6 address ([`subnet::canonical`]).
 
 pub mod addresses;
 pub mod bencode;
@@ -7,6 +57,7 @@ pub mod clock;
 pub mod config;
 pub mod http;
 pub mod limits;
+pub mod listen;
 pub mod log;
 pub mod percent;
 pub mod request;
@@ -14,4 +65,5 @@ pub mod serve;
 pub mod signals;
 pub mod stats;
 pub mod subnet;
+pub mod sweeper;
 pub mod tracker;

@@ -167,6 +167,12 @@ pub fn parse_scrape(query: &[u8], hashes: &mut Vec<InfoHash>) -> Result<bool, Re
     Ok(format == b"json")
 }
 
+/// Whether `format=json` asks for an answer that people can read, whatever else the query holds.
+#[must_use]
+pub fn asks_for_json(query: &[u8]) -> bool {
+    parameters(query).any(|parameter| parameter == (b"format", b"json"))
+}
+
 /// Names and values of a query, without those that have no value.
 fn parameters(query: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
     query.split(|&byte| byte == b'&').filter_map(|parameter| {

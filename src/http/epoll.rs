@@ -1,0 +1,392 @@
+//! The HTTP engine for Linux: a few threads, each with an epoll instance and the connections it keeps.
+//!
+//! The listeners are shared by all workers (`EPOLLEXCLUSIVE`), so that a socket passed in by systemd
+//! works as it is. An announce on a connection of its own takes accept, recv, send and close: the
+//! request is read right after accept, and only a connection that has something to wait for is kept.
+//!
+//! Bounded in everything: connections in all and for each user ([`Admission`]), bytes and time of a
+//! request (`limits`, [`Table`]). At a bound the connection idle longest goes. Running out of
+//! descriptors is survived: accepting pauses for a moment. Nothing here parses or answers: that is
+//! done at the worker's [`Desk`].
+
+#![cfg_attr(
+    not(test),
+    deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)
+)]
+
+use std::net::{IpAddr, SocketAddr};
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread::{self, JoinHandle};
+
+use rustix::buffer::spare_capacity;
+use rustix::event::{EventfdFlags, Timespec, epoll, eventfd};
+use rustix::io::Errno;
+use rustix::net::SocketFlags;
+
+use crate::limits::{HTTP_ACCEPT_BURST, HTTP_DRAIN_BYTES_MAX, HTTP_READ_BYTES, STOP_MILLIS_MAX};
+use crate::listen::Listener;
+use crate::log::{self, Cause, Level};
+use crate::request::Seconds;
+use crate::subnet::{canonical, user_network};
+
+use super::Service;
+use super::admission::{Admission, ConnectionLimits};
+use super::desk::{Desk, Received, Waits, receive};
+use super::table::{Connection, Phase, Table};
+
+/// Events taken from the kernel at once.
+const EVENTS: usize = 256;
+/// How many of the connections idle longest are searched for one of a user who has too many.
+const IDLE_SEARCH_MAX: usize = 256;
+/// How long accepting pauses when there are no descriptors left.
+const ACCEPT_PAUSE_MILLIS: u64 = 100;
+
+/// The epoll token of the eventfd that wakes a worker; connections have their table's tokens.
+const WAKE: u64 = u64::MAX;
+/// Set in the tokens of listeners, below it their number.
+const LISTENER: u64 = 1 << 63;
+
+/// What the workers have in common.
+#[derive(Debug)]
+struct Shared {
+    listeners: Vec<Listener>,
+    admission: Admission,
+    /// When a stop must be over, in milliseconds of the clock; `u64::MAX` while serving.
+    stop_at: AtomicU64,
+}
+
+/// The running engine.
+#[derive(Debug)]
+pub struct Engine {
+    shared: Arc<Shared>,
+    wakers: Vec<Arc<OwnedFd>>,
+    workers: Vec<JoinHandle<()>>,
+}
+
+impl Engine {
+    /// Starts `workers` threads that serve all `listeners`.
+    pub fn start(
+        listeners: Vec<Listener>,
+        service: &Arc<Service>,
+        workers: usize,
+        limits: ConnectionLimits,
+    ) -> Result<Engine, String> {
+        let failed = |error: Errno| format!("cannot set up epoll: {error}");
+        let admission = Admission::new(limits);
+        let shared = Shared { listeners, admission, stop_at: AtomicU64::new(u64::MAX) };
+        let mut engine =
+            Engine { shared: Arc::new(shared), wakers: Vec::new(), workers: Vec::new() };
+        for nth in 0..workers {
+            let flags = EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK;
+            let wake = Arc::new(eventfd(0, flags).map_err(failed)?);
+            let shared = Arc::clone(&engine.shared);
+            let worker = Worker::new(service, shared, &wake).map_err(failed)?;
+            let name = format!("http-{nth}");
+            let thread = thread::Builder::new().name(name).spawn(move || worker.run());
+            engine.workers.push(thread.map_err(|error| format!("cannot start a thread: {error}"))?);
+            engine.wakers.push(wake);
+        }
+        Ok(engine)
+    }
+
+    /// Makes every worker look at the clock and at what it has been told.
+    pub fn wake(&self) {
+        for waker in &self.wakers {
+            // A full counter wakes as well, so nothing can go wrong that matters.
+            let _ = rustix::io::write(waker, &1u64.to_ne_bytes());
+        }
+    }
+
+    /// Stops accepting, lets what is in flight finish within [`STOP_MILLIS_MAX`], and returns.
+    pub fn stop(self, now_millis: u64) {
+        self.shared.stop_at.store(now_millis + STOP_MILLIS_MAX, Ordering::Relaxed);
+        self.wake();
+        for worker in self.workers {
+            let _ = worker.join();
+        }
+    }
+}
+
+/// One thread of the engine.
+struct Worker {
+    epoll: OwnedFd,
+    wake: Arc<OwnedFd>,
+    shared: Arc<Shared>,
+    table: Table,
+    desk: Desk,
+    /// What was read from a socket last.
+    buffer: Box<[u8; HTTP_READ_BYTES]>,
+    now: u64,
+    accepting: bool,
+    /// When accepting goes on after a pause.
+    accept_at: Option<u64>,
+}
+
+impl Worker {
+    fn new(
+        service: &Arc<Service>,
+        shared: Arc<Shared>,
+        wake: &Arc<OwnedFd>,
+    ) -> Result<Worker, Errno> {
+        let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
+        epoll::add(&epoll, wake, epoll::EventData::new_u64(WAKE), epoll::EventFlags::IN)?;
+        let mut worker = Worker {
+            epoll,
+            wake: Arc::clone(wake),
+            shared,
+            table: Table::new(),
+            desk: Desk::new(service),
+            buffer: Box::new([0; HTTP_READ_BYTES]),
+            now: service.clock.millis(),
+            accepting: false,
+            accept_at: None,
+        };
+        worker.begin_accepting()?;
+        Ok(worker)
+    }
+
+    fn run(mut self) {
+        let mut events = Vec::with_capacity(EVENTS);
+        loop {
+            events.clear();
+            let timeout = self.timeout();
+            match epoll::wait(&self.epoll, spare_capacity(&mut events), timeout.as_ref()) {
+                Ok(_) | Err(Errno::INTR) => {}
+                Err(error) => {
+                    log::error(format_args!("a worker ends: epoll: {error}"));
+                    return;
+                }
+            }
+            self.now = self.desk.service.clock.millis();
+            self.desk.now = Seconds((self.now / 1000) as u32);
+            for event in &events {
+                self.handle(event.data.u64());
+            }
+            self.close_overdue();
+            if self.accept_at.is_some_and(|at| at <= self.now) {
+                self.accept_at = None;
+                let _ = self.begin_accepting();
+            }
+            let stop_at = self.shared.stop_at.load(Ordering::Relaxed);
+            if stop_at != u64::MAX {
+                self.begin_stop();
+                if self.table.is_empty() || self.now >= stop_at {
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Until the next deadline; for ever if there is none.
+    fn timeout(&self) -> Option<Timespec> {
+        let stop_at = self.shared.stop_at.load(Ordering::Relaxed);
+        let deadlines = [self.table.next_deadline(), self.accept_at, Some(stop_at)];
+        let next = deadlines.into_iter().flatten().min()?;
+        if next == u64::MAX {
+            return None;
+        }
+        let millis = next.saturating_sub(self.desk.service.clock.millis());
+        let nanoseconds = i64::try_from(millis % 1000 * 1_000_000).unwrap_or(0);
+        let seconds = i64::try_from(millis / 1000).unwrap_or(i64::MAX);
+        Some(Timespec { tv_sec: seconds, tv_nsec: nanoseconds })
+    }
+
+    fn handle(&mut self, token: u64) {
+        if token == WAKE {
+            let _ = rustix::io::read(&*self.wake, &mut [0u8; 8]);
+        } else if token & LISTENER != 0 {
+            self.accept((token & !LISTENER) as usize);
+        } else {
+            self.serve(token as u32);
+        }
+    }
+
+    // -- accepting --------------------------------------------------------------------------------
+
+    fn begin_accepting(&mut self) -> Result<(), Errno> {
+        if !self.accepting && !self.desk.stopping {
+            self.accepting = true;
+            for (nth, listener) in self.shared.listeners.iter().enumerate() {
+                let token = epoll::EventData::new_u64(LISTENER | nth as u64);
+                let flags = epoll::EventFlags::IN | epoll::EventFlags::EXCLUSIVE;
+                epoll::add(&self.epoll, listener, token, flags)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn end_accepting(&mut self) {
+        if self.accepting {
+            self.accepting = false;
+            for listener in &self.shared.listeners {
+                let _ = epoll::delete(&self.epoll, listener);
+            }
+        }
+    }
+
+    fn accept(&mut self, nth: usize) {
+        let shared = Arc::clone(&self.shared);
+        let Some(listener) = shared.listeners.get(nth) else { return };
+        for _ in 0..HTTP_ACCEPT_BURST {
+            let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
+            match rustix::net::acceptfrom_with(listener, flags) {
+                Ok((socket, remote)) => {
+                    let remote = remote.and_then(|any| SocketAddr::try_from(any).ok());
+                    self.open(socket, remote.map(|remote| canonical(remote.ip())));
+                }
+                Err(Errno::AGAIN) => return,
+                Err(Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM) => {
+                    return self.pause_accepting();
+                }
+                // The client has gone already, or the like: the next may be there.
+                Err(_) => {}
+            }
+        }
+    }
+
+    /// Out of descriptors: makes room if it can, and lets a moment pass.
+    fn pause_accepting(&mut self) {
+        if let Some(token) = self.table.most_dispensable() {
+            self.close(token);
+        }
+        self.end_accepting();
+        self.accept_at = Some(self.now + ACCEPT_PAUSE_MILLIS);
+        log::limited(Cause::AcceptDescriptors, Level::Warn, self.now, || {
+            "no descriptors left to accept connections with: raise the limit (ulimit -n, LimitNOFILE) \
+             or lower max-connections"
+                .to_owned()
+        });
+    }
+
+    /// Serves a new connection at once, and keeps it if it has anything to wait for.
+    fn open(&mut self, socket: OwnedFd, remote: Option<IpAddr>) {
+        self.desk.service.stats.connections.add();
+        let mut connection = Connection::new(socket, remote);
+        let idle = Waits { phase: Phase::Idle, anew: true };
+        let next = match receive(&connection.socket, &mut self.buffer[..]) {
+            Received::Bytes(0) | Received::Failed => None,
+            Received::Bytes(length) => {
+                let fresh = self.buffer.get(..length).unwrap_or_default();
+                self.desk.progress(&mut connection, fresh)
+            }
+            Received::Nothing => Some(idle),
+        };
+        let Some(Waits { phase, .. }) = next else { return };
+        if !self.make_room(remote) {
+            self.desk.service.stats.connections_refused.add();
+            log::limited(Cause::ConnectionRefused, Level::Warn, self.now, || {
+                let from = remote.map_or("a Unix socket".to_owned(), |ip| ip.to_string());
+                format!("too many connections: one from {from} was not kept")
+            });
+            return;
+        }
+        let token = self.table.insert(connection, phase, self.now);
+        if let Some((connection, _)) = self.table.get_mut(token) {
+            let data = epoll::EventData::new_u64(u64::from(token));
+            if epoll::add(&self.epoll, &connection.socket, data, interest(phase)).is_err() {
+                self.close(token);
+            }
+        }
+    }
+
+    /// Counts a connection in, for which others may have to go.
+    fn make_room(&mut self, remote: Option<IpAddr>) -> bool {
+        if self.shared.admission.is_full() {
+            let Some(token) = self.table.most_dispensable() else { return false };
+            self.desk.service.stats.connections_refused.add();
+            self.close(token);
+        }
+        let user = self.user(remote);
+        if self.shared.admission.admit(user) {
+            return true;
+        }
+        // The user's own connection that is idle longest makes room for its newest.
+        let own = |other: &Connection| other.remote.map(user_network) == user;
+        let Some(token) = self.table.oldest_where(Phase::Idle, IDLE_SEARCH_MAX, own) else {
+            return false;
+        };
+        self.desk.service.stats.connections_refused.add();
+        self.close(token);
+        self.shared.admission.admit(user)
+    }
+
+    /// Whose connection it is for the bound on one user's; a trusted proxy speaks for many.
+    fn user(&self, remote: Option<IpAddr>) -> Option<IpAddr> {
+        let remote = remote.filter(|&ip| !self.desk.service.is_trusted_proxy(ip));
+        remote.map(user_network)
+    }
+
+    // -- serving ----------------------------------------------------------------------------------
+
+    /// Goes on with a connection that epoll says is ready.
+    fn serve(&mut self, token: u32) {
+        let Some((connection, phase)) = self.table.get_mut(token) else { return };
+        let next = if phase == Phase::Write {
+            self.desk.flush(connection)
+        } else {
+            match receive(&connection.socket, &mut self.buffer[..]) {
+                Received::Bytes(0) | Received::Failed => None,
+                Received::Nothing => return,
+                Received::Bytes(length) if phase == Phase::Drain => {
+                    connection.drained += length;
+                    let goes_on = connection.drained <= HTTP_DRAIN_BYTES_MAX;
+                    goes_on.then_some(Waits { phase, anew: false })
+                }
+                Received::Bytes(length) => {
+                    let fresh = self.buffer.get(..length).unwrap_or_default();
+                    self.desk.progress(connection, fresh)
+                }
+            }
+        };
+        let Some(Waits { phase: to, anew }) = next else { return self.close(token) };
+        if interest(phase) != interest(to) {
+            let data = epoll::EventData::new_u64(u64::from(token));
+            if epoll::modify(&self.epoll, &connection.socket, data, interest(to)).is_err() {
+                return self.close(token);
+            }
+        }
+        if anew {
+            self.table.restart_phase(token, to, self.now);
+        } else {
+            self.table.set_phase(token, to, self.now);
+        }
+    }
+
+    // -- ending -----------------------------------------------------------------------------------
+
+    fn close(&mut self, token: u32) {
+        if let Some(connection) = self.table.remove(token) {
+            self.shared.admission.release(self.user(connection.remote));
+        }
+    }
+
+    fn close_overdue(&mut self) {
+        while let Some(token) = self.table.overdue(self.now) {
+            self.desk.service.stats.connections_timed_out.add();
+            self.close(token);
+        }
+    }
+
+    /// Takes in what has connected already, then only finishes what is in flight.
+    fn begin_stop(&mut self) {
+        if self.desk.stopping {
+            return;
+        }
+        self.desk.stopping = true;
+        for nth in 0..self.shared.listeners.len() {
+            self.accept(nth);
+        }
+        self.end_accepting();
+        self.accept_at = None;
+        while let Some(token) = self.table.oldest_where(Phase::Idle, 1, |_| true) {
+            self.close(token);
+        }
+    }
+}
+
+/// What epoll is asked to report in each phase.
+fn interest(phase: Phase) -> epoll::EventFlags {
+    if phase == Phase::Write { epoll::EventFlags::OUT } else { epoll::EventFlags::IN }
+}

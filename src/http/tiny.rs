@@ -1,0 +1,139 @@
+//! The portable HTTP engine: a pool of threads that loop over `tiny_http`'s `Server::recv`.
+//!
+//! It answers through the same [`Service`] as the epoll engine, but what comes before a request is
+//! understood is `tiny_http`'s: no deadlines, no bound on connections or heads, and one 70-byte request
+//! ends the process (README, "Design", shows it). `config` therefore lets it listen on nothing but
+//! loopback addresses and Unix sockets, where a reverse proxy has vetted what arrives.
+
+#![cfg_attr(
+    not(test),
+    deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)
+)]
+
+use std::io::Write as _;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{self, JoinHandle};
+
+use tiny_http::{HTTPVersion, Request, Server};
+
+use crate::listen::{Listener, SocketFile};
+use crate::log;
+use crate::subnet::canonical;
+
+use super::conn::encode_problem;
+use super::head::{Head, Method, Problem};
+use super::status::encode_head;
+use super::{Service, Work};
+
+/// The running engine.
+pub struct Engine {
+    servers: Vec<Arc<Server>>,
+    workers: Vec<JoinHandle<()>>,
+    stopping: Arc<AtomicBool>,
+    /// Kept until the engine is dropped, which removes them.
+    files: Vec<SocketFile>,
+}
+
+impl Engine {
+    /// Starts `workers` threads for each listener.
+    pub fn start(
+        listeners: Vec<Listener>,
+        service: &Arc<Service>,
+        workers: usize,
+    ) -> Result<Engine, String> {
+        let stopping = Arc::new(AtomicBool::new(false));
+        let mut engine =
+            Engine { servers: Vec::new(), workers: Vec::new(), stopping, files: Vec::new() };
+        for listener in listeners {
+            // tiny_http's accept thread expects a listener that blocks.
+            let failed = |error| format!("cannot start tiny_http on a listener: {error}");
+            let listener: tiny_http::Listener = match listener {
+                Listener::Tcp(listener) => {
+                    listener.set_nonblocking(false).map_err(failed)?;
+                    listener.into()
+                }
+                Listener::Unix(listener, file) => {
+                    listener.set_nonblocking(false).map_err(failed)?;
+                    engine.files.push(file);
+                    listener.into()
+                }
+            };
+            let server = Server::from_listener(listener, None)
+                .map_err(|error| format!("cannot start tiny_http: {error}"))?;
+            let server = Arc::new(server);
+            for nth in 0..workers {
+                let (server, service) = (Arc::clone(&server), Arc::clone(service));
+                let stopping = Arc::clone(&engine.stopping);
+                let thread = thread::Builder::new()
+                    .name(format!("tiny-http-{nth}"))
+                    .spawn(move || run(&server, &service, &stopping))
+                    .map_err(|error| format!("cannot start a thread: {error}"))?;
+                engine.workers.push(thread);
+            }
+            engine.servers.push(server);
+        }
+        Ok(engine)
+    }
+
+    /// Lets each thread finish the request it has, and returns.
+    pub fn stop(self) {
+        self.stopping.store(true, Ordering::Relaxed);
+        for server in &self.servers {
+            // One call wakes one thread.
+            self.workers.iter().for_each(|_| server.unblock());
+        }
+        for worker in self.workers {
+            let _ = worker.join();
+        }
+        drop(self.files);
+    }
+}
+
+fn run(server: &Server, service: &Service, stopping: &AtomicBool) {
+    let (mut work, mut out) = (Work::new(), Vec::new());
+    while !stopping.load(Ordering::Relaxed) {
+        match server.recv() {
+            Ok(request) => answer(request, service, &mut work, &mut out),
+            // `unblock` was called.
+            Err(_) if stopping.load(Ordering::Relaxed) => return,
+            Err(error) => log::error(format_args!("tiny_http: {error}")),
+        }
+    }
+}
+
+fn answer(request: Request, service: &Service, work: &mut Work, out: &mut Vec<u8>) {
+    out.clear();
+    match head_of(&request) {
+        Ok(head) => {
+            let remote = request.remote_addr().map(|remote| canonical(remote.ip()));
+            let answer = service.answer(&head, remote, service.clock.seconds(), work);
+            // tiny_http reads a body that is left over, and keeps the connection as the client asked.
+            let connection = head.connection(!head.keep_alive);
+            encode_head(out, answer.status, answer.content_type, work.body.len(), connection);
+            if head.method != Method::Head {
+                out.extend_from_slice(&work.body);
+            }
+        }
+        Err(problem) => {
+            service.stats.http_errors.add();
+            encode_problem(out, &problem);
+        }
+    }
+    let mut writer = request.into_writer();
+    // The client has gone: nobody is left to be told.
+    let _ = writer.write_all(out).and_then(|()| writer.flush());
+}
+
+fn head_of(request: &Request) -> Result<Head<'_>, Problem> {
+    let HTTPVersion(major, minor) = *request.http_version();
+    let headers = request.headers().iter();
+    let headers =
+        headers.map(|line| (line.field.as_str().as_str(), line.value.as_str().as_bytes()));
+    Head::from_parts(
+        request.method().as_str().as_bytes(),
+        request.url().as_bytes(),
+        (major, minor),
+        headers,
+    )
+}
