@@ -192,7 +192,8 @@ impl Service {
         self.stats.scrapes.add();
         work.files.clear();
         for hash in &work.hashes {
-            // libtorrent takes a reply without the hash it asked for as an error: unknown is all zeros.
+            // libtorrent takes a reply without the hash it asked for as an error: unknown is all
+            // zeros.
             work.files.push((*hash, self.tracker.scrape(hash).unwrap_or_default()));
         }
         let files = work.files.iter().copied();
@@ -236,14 +237,14 @@ impl Service {
         let host = host.and_then(|host| std::str::from_utf8(host).ok()).unwrap_or("THIS-HOST:6969");
         let (totals, stats) = (self.tracker.totals(), self.stats.snapshot());
         format!(
-            "This is muster {version}, a BitTorrent tracker: it tells the clients of a torrent about \
-             one another.\n\n\
+            "This is muster {version}, a BitTorrent tracker: it tells the clients of a torrent \
+             about one another.\n\n\
              Make a torrent with this announce URL, and open it in your client:\n\n    \
              http://{host}/announce\n\n\
              To see how many have a torrent (HASH is its info hash, 40 hex digits):\n\n    \
              curl 'http://{host}/scrape?info_hash=HASH&format=json'\n\n\
-             Now tracking {torrents} torrents with {peers} peers; {announces} announces answered so \
-             far.\n",
+             Now tracking {torrents} torrents with {peers} peers; {announces} announces \
+             answered so far.\n",
             version = env!("CARGO_PKG_VERSION"),
             torrents = totals.torrents,
             peers = totals.peers,

@@ -1,21 +1,21 @@
 //! muster, a private BitTorrent tracker: it tells the clients of a torrent about one another.
 //!
-//! One small binary for a VPS or a Raspberry Pi, synchronous, without unsafe code. This page is the map
-//! of the house; each module's own page says what it is for and where it ends.
+//! One small binary for a VPS or a Raspberry Pi, synchronous, without unsafe code. This page is the
+//! map of the house; each module's own page says what it is for and where it ends.
 //!
 //! # The path of an announce
 //!
-//! Whatever the engine, an announce takes this path and no other: one lock, no channel, no allocation
-//! that grows with the input.
+//! Whatever the engine, an announce takes this path and no other: one lock, no channel, no
+//! allocation that grows with the input.
 //!
 //! ```text
 //! readable -> http::head::parse -> http::query::parse_announce -> Tracker::announce
 //!          -> Swarm::announce -> http::reply::encode_announce -> write
 //! ```
 //!
-//! [`http::Service::answer`] walks it from the parsed head to the encoded body. On the epoll engine a
-//! client that sends its request at once costs accept, recv, send and close; nothing is remembered of
-//! its connection ([`http::epoll`]).
+//! [`http::Service::answer`] walks it from the parsed head to the encoded body. On the epoll engine
+//! a client that sends its request at once costs accept, recv, send and close; nothing is
+//! remembered of its connection ([`http::epoll`]).
 //!
 //! # The map
 //!
@@ -24,31 +24,37 @@
 //!
 //! | room | what it is |
 //! |---|---|
-//! | [`cli`] | what was typed -> what is done -> exit code |
+//! | [`cli`] | what was typed, what is done, the exit code |
 //! | [`serve`] | wiring: starts every thread, stops it again |
 //! | [`config`] | one table of options, from flags, variables and a file |
-//! | [`listen`], [`addresses`], [`signals`], [`log`] | the host: sockets, its addresses, signals, stderr |
+//! | [`listen`], [`addresses`] | the sockets listened on, the host's own addresses |
+//! | [`signals`], [`log`] | the rest of the host: signals in, lines on stderr out |
 //! | [`sweeper`] | forgets peers that have timed out, in small steps |
 //! | [`http`] | one function that answers a request |
-//! | `http::epoll`, `http::desk`, `http::admission`, [`http::table`] | the engine for Linux: threads, one connection's turn, how many, which is next |
+//! | [`http::epoll`] | the engine for Linux: threads and their events |
+//! | [`http::desk`], [`http::table`] | ... one connection's turn, which is next |
+//! | [`http::admission`] | ... how many connections, and whose |
 //! | [`http::tiny`] | the portable engine, for behind a reverse proxy |
 //! | [`http::conn`] | one connection as bytes in, bytes out |
-//! | [`http::head`], [`http::query`], [`http::forwarded`] | bytes -> request |
-//! | [`http::status`], [`http::reply`] | answer -> bytes |
-//! | [`tracker`] | the core: shards of swarms behind one door; `tracker::swarm` peers, `tracker::index` slots |
+//! | [`http::head`], [`http::query`], [`http::forwarded`] | bytes to request |
+//! | [`http::reply`], [`http::status`] | answer to bytes |
+//! | [`tracker`] | the core: swarms in shards behind one door |
+//! | `tracker::swarm`, `tracker::index` | ... the peers of a torrent, how they are found |
 //! | [`stats`] | counters |
 //! | [`bencode`], [`percent`] | the two encodings |
-//! | [`request`], [`subnet`], [`limits`] | the vocabulary: what can be asked and told; addresses; every bound |
+//! | [`request`], [`subnet`] | the vocabulary: what is asked and told, and addresses |
+//! | [`limits`] | every bound |
 //! | [`clock`] | the one file that reads the time |
 //!
 //! # What always holds
 //!
-//! - Bytes from the network never panic, never grow memory without a bound ([`limits`]) and never hold
-//!   a thread: parsers are pure functions, sockets never block, deadlines close what lingers.
+//! - Bytes from the network never panic, never grow memory without a bound ([`limits`]) and never
+//!   hold a thread: parsers are pure functions, sockets never block, deadlines close what lingers.
 //! - Only [`request::Refused`] reaches the wire as an error.
 //! - Under a shard's lock there is no system call, no log line, no encoding; nobody holds two.
 //! - The core knows no socket, no encoding, no clock: time is an argument.
-//! - An address past the edge is canonical: never an IPv4-mapped IPv6 address ([`subnet::canonical`]).
+//! - An address past the edge is canonical: never an IPv4-mapped IPv6 address
+//!   ([`subnet::canonical`]).
 
 pub mod addresses;
 pub mod bencode;

@@ -99,7 +99,8 @@ fn bind_tcp(address: SocketAddr) -> Result<Listener, Errno> {
     if address.is_ipv6() {
         sockopt::set_ipv6_v6only(&socket, !address.ip().is_unspecified())?;
     }
-    // Accepted sockets inherit it: the last reply of a pipeline must not wait for an acknowledgement.
+    // Accepted sockets inherit it: the last reply of a pipeline must not wait for an
+    // acknowledgement.
     sockopt::set_tcp_nodelay(&socket, true)?;
     rustix::net::bind(&socket, &address)?;
     rustix::net::listen(&socket, HTTP_BACKLOG)?;

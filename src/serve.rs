@@ -1,7 +1,7 @@
 //! `muster serve`: puts the parts together, and takes them apart again. Wiring only.
 //!
-//! [`start`] gives a running tracker to whoever wants one in-process; [`run`] is the program, from the
-//! first line it prints to the last.
+//! [`start`] gives a running tracker to whoever wants one in-process; [`run`] is the program, from
+//! the first line it prints to the last.
 
 use std::io::{self, Write as _};
 use std::net::SocketAddr;
@@ -129,8 +129,8 @@ impl Running {
         let _ = self.sweeper.join();
         let (stats, totals) = (self.service.stats.snapshot(), self.service.tracker.totals());
         log::info(format_args!(
-            "stopped after {} announces and {} scrapes ({} refused) on {} connections, with {} peers \
-             in {} torrents",
+            "stopped after {} announces and {} scrapes ({} refused) on {} connections, with {} \
+             peers in {} torrents",
             stats.announces,
             stats.scrapes,
             stats.refusals,

@@ -1,8 +1,8 @@
 //! The sweeper thread: forgets peers that have timed out, shard by shard, within a time budget.
 //!
 //! Between two sweeps it sleeps on the [`Clock`], so that a test moves time by hand. Within one it
-//! works for [`SWEEP_BUDGET_MILLIS`] and rests for [`SWEEP_REST_MILLIS`], holding one lock at a time
-//! for one bounded step: announces go on as if it were not there.
+//! works for [`SWEEP_BUDGET_MILLIS`] and rests for [`SWEEP_REST_MILLIS`], holding one lock at a
+//! time for one bounded step: announces go on as if it were not there.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -1,8 +1,8 @@
 //! How many connections are kept at once, in all and of one user.
 //!
-//! Shared by the workers of the epoll engine and touched only for connections that are kept, which the
-//! announce of a client that sends its request at once and closes is not. A user is an IPv4 address or
-//! an IPv6 /64 (`subnet::user_network`). Who goes to make room is the worker's choice.
+//! Shared by the workers of the epoll engine and touched only for connections that are kept, which
+//! the announce of a client that sends its request at once and closes is not. A user is an IPv4
+//! address or an IPv6 /64 (`subnet::user_network`). Who goes to make room is the worker's choice.
 
 #![cfg_attr(
     not(test),
@@ -96,8 +96,10 @@ mod tests {
     fn users_without_connections_are_forgotten() {
         let admission = Admission::new(ConnectionLimits { connections_max: 1000, per_ip_max: 2 });
         let users: Vec<_> = (0..250).map(|host| Some(IpAddr::from([10, 0, 0, host]))).collect();
-        users.iter().for_each(|&user| assert!(admission.admit(user)));
-        users.iter().for_each(|&user| admission.release(user));
+        assert!(users.iter().all(|&user| admission.admit(user)));
+        for &user in &users {
+            admission.release(user);
+        }
         let by_user = admission.by_user.lock().expect("no thread panicked");
         assert_eq!(by_user.len(), 0);
         assert!(by_user.capacity() < 100, "{}", by_user.capacity());

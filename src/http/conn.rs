@@ -1,7 +1,8 @@
-//! What happens on one connection, as bytes in and bytes out: the same for every socket, and for none.
+//! What happens on one connection, as bytes in and bytes out: the same for every socket, and for
+//! none.
 //!
-//! [`serve`] answers every whole request in what has arrived, in order (RFC 9112 section 9.3.2), and
-//! says what comes next. The epoll engine does the reading, the writing and the waiting.
+//! [`serve`] answers every whole request in what has arrived, in order (RFC 9112 section 9.3.2),
+//! and says what comes next. The epoll engine does the reading, the writing and the waiting.
 
 #![cfg_attr(
     not(test),

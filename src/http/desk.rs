@@ -1,8 +1,10 @@
-//! Where a worker of the epoll engine serves one connection at a time: bytes in, replies out to the socket.
+//! Where a worker of the epoll engine serves one connection at a time: bytes in, replies out to the
+//! socket.
 //!
-//! A [`Desk`] belongs to one worker. It has the buffers that every reply goes through, writes what the
-//! socket takes at once, and leaves in the [`Connection`] only what has to wait. It never blocks and
-//! never decides how long to wait: that is the worker's, by the [`Phase`] that it is told.
+//! A [`Desk`] belongs to one worker. It has the buffers that every reply goes through, writes what
+//! the socket takes at once, and leaves in the [`Connection`] only what has to wait. It never
+//! blocks and never decides how long to wait: that is the worker's, by the [`Phase`] that it is
+//! told.
 
 #![cfg_attr(
     not(test),

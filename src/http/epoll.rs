@@ -1,8 +1,10 @@
-//! The HTTP engine for Linux: a few threads, each with an epoll instance and the connections it keeps.
+//! The HTTP engine for Linux: a few threads, each with an epoll instance and the connections it
+//! keeps.
 //!
-//! The listeners are shared by all workers (`EPOLLEXCLUSIVE`), so that a socket passed in by systemd
-//! works as it is. An announce on a connection of its own takes accept, recv, send and close: the
-//! request is read right after accept, and only a connection that has something to wait for is kept.
+//! The listeners are shared by all workers (`EPOLLEXCLUSIVE`), so that a socket passed in by
+//! systemd works as it is. An announce on a connection of its own takes accept, recv, send and
+//! close: the request is read right after accept, and only a connection that has something to wait
+//! for is kept.
 //!
 //! Bounded in everything: connections in all and for each user ([`Admission`]), bytes and time of a
 //! request (`limits`, [`Table`]). At a bound the connection idle longest goes. Running out of
@@ -254,8 +256,8 @@ impl Worker {
         self.end_accepting();
         self.accept_at = Some(self.now + ACCEPT_PAUSE_MILLIS);
         log::limited(Cause::AcceptDescriptors, Level::Warn, self.now, || {
-            "no descriptors left to accept connections with: raise the limit (ulimit -n, LimitNOFILE) \
-             or lower max-connections"
+            "no descriptors left to accept connections with: raise the limit (ulimit -n, \
+             LimitNOFILE) or lower max-connections"
                 .to_owned()
         });
     }

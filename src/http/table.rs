@@ -1,9 +1,14 @@
 //! The connections one worker of the epoll engine keeps, by token and in order of age.
 //!
-//! Each connection is in one [`Phase`], and all deadlines of a phase are equally long, so the phase's
-//! connections in the order they entered it are also in the order they run out: a linked list through
-//! the slots makes every operation O(1), the next deadline and the connection idle longest included.
-//! One worker owns a table; nothing here is shared.
+//! Each connection is in one [`Phase`], and all deadlines of a phase are equally long, so the
+//! phase's connections in the order they entered it are also in the order they run out: a linked
+//! list through the slots makes every operation O(1), the next deadline and the connection idle
+//! longest included. One worker owns a table; nothing here is shared.
+
+#![cfg_attr(
+    not(test),
+    deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)
+)]
 
 use std::net::IpAddr;
 use std::os::fd::OwnedFd;
@@ -69,8 +74,8 @@ pub enum Afterwards {
     Resume,
     /// It is closed.
     Close,
-    /// It is closed, but what the client is still sending is read first: closing a socket with unread
-    /// bytes resets it, and the client would lose the reply (RFC 9112 section 9.6).
+    /// It is closed, but what the client is still sending is read first: closing a socket with
+    /// unread bytes resets it, and the client would lose the reply (RFC 9112 section 9.6).
     Drain,
 }
 
@@ -331,7 +336,7 @@ mod tests {
             let phase = Phase::ALL[random.usize(0..4)];
             match random.u8(0..3) {
                 0 if model.len() < 50 => {
-                    model.push((table.insert(connection(), phase, now), phase))
+                    model.push((table.insert(connection(), phase, now), phase));
                 }
                 1 if !model.is_empty() => {
                     let (token, _) = model.remove(random.usize(0..model.len()));

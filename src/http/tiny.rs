@@ -1,9 +1,9 @@
 //! The portable HTTP engine: a pool of threads that loop over `tiny_http`'s `Server::recv`.
 //!
 //! It answers through the same [`Service`] as the epoll engine, but what comes before a request is
-//! understood is `tiny_http`'s: no deadlines, no bound on connections or heads, and one 70-byte request
-//! ends the process (README, "Design", shows it). `config` therefore lets it listen on nothing but
-//! loopback addresses and Unix sockets, where a reverse proxy has vetted what arrives.
+//! understood is `tiny_http`'s: no deadlines, no bound on connections or heads, and one 70-byte
+//! request ends the process (README, "Design", shows it). `config` therefore lets it listen on
+//! nothing but loopback addresses and Unix sockets, where a reverse proxy has vetted what arrives.
 
 #![cfg_attr(
     not(test),
@@ -108,7 +108,8 @@ fn answer(request: Request, service: &Service, work: &mut Work, out: &mut Vec<u8
         Ok(head) => {
             let remote = request.remote_addr().map(|remote| canonical(remote.ip()));
             let answer = service.answer(&head, remote, service.clock.seconds(), work);
-            // tiny_http reads a body that is left over, and keeps the connection as the client asked.
+            // tiny_http reads a body that is left over, and keeps the connection as the client
+            // asked.
             let connection = head.connection(!head.keep_alive);
             encode_head(out, answer.status, answer.content_type, work.body.len(), connection);
             if head.method != Method::Head {
