@@ -447,15 +447,31 @@ mod tests {
 
     #[test]
     fn of_many_threads_at_one_moment_one_passes_and_all_others_are_counted() {
-        let gate = Gate::new();
-        std::thread::scope(|scope| {
-            let threads: Vec<_> = (0..4)
-                .map(|_| scope.spawn(|| (0..1000).filter(|_| gate.pass(1, 1000).is_some()).count()))
-                .collect();
-            let passed: usize = threads.into_iter().map(|t| t.join().expect("a thread")).sum();
-            assert_eq!(passed, 1);
+        const THREADS: u32 = 2;
+        const ROUNDS: u32 = 20_000;
+        let (gate, start) = (Gate::new(), AtomicU32::new(0));
+        let count = || {
+            let mut sum = (0, 0);
+            for round in 0..ROUNDS {
+                // A Barrier wakes them one after the other, too far apart to meet in the gate.
+                start.fetch_add(1, Ordering::Relaxed);
+                while start.load(Ordering::Relaxed) < THREADS * (round + 1) {
+                    std::thread::yield_now();
+                }
+                if let Some(suppressed) = gate.pass(u64::from(round) * 1000, 1000) {
+                    sum = (sum.0 + 1, sum.1 + suppressed);
+                }
+            }
+            sum
+        };
+        let (passed, suppressed) = std::thread::scope(|scope| {
+            let threads: Vec<_> = (0..THREADS).map(|_| scope.spawn(count)).collect();
+            let sums = threads.into_iter().map(|thread| thread.join().expect("a thread"));
+            sums.fold((0, 0), |a, b| (a.0 + b.0, a.1 + b.1))
         });
-        assert_eq!(gate.pass(1001, 1000), Some(3999));
+        assert_eq!(passed, ROUNDS);
+        let left = gate.suppressed.load(Ordering::Relaxed);
+        assert_eq!(suppressed + left, (THREADS - 1) * ROUNDS);
     }
 
     #[test]

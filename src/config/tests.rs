@@ -194,7 +194,8 @@ fn a_wrong_value_is_quoted_with_what_is_expected() {
         ("peer-timeout", "1.5h", SECONDS),
         ("peer-timeout", "1h30m", SECONDS),
         ("peer-timeout", "30 m", SECONDS),
-        ("peer-timeout", "4294967295d", SECONDS),
+        // 63,104 seconds, if the product were cut to 32 bits.
+        ("peer-timeout", "49711d", SECONDS),
         ("peer-timeout", "4294967356", SECONDS),
         (
             "announce-interval",

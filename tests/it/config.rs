@@ -165,11 +165,11 @@ fn the_printed_configuration_is_what_results_from_all_sources() {
     let arguments = [
         "--workers=3",
         "--listen=:0",
+        "--allow-tiny-http-remote-crash",
         "serve",
         "--print-config",
         "--listen",
         "127.0.0.1:0,unix:/x",
-        "--allow-tiny-http-remote-crash",
         "--log-level=debug",
         "--trusted-proxies=10.0.0.0/8",
         "--trusted-proxies=::1",
