@@ -184,8 +184,7 @@ fn skip_empty_lines(bytes: &[u8]) -> &[u8] {
 
 /// The first line without its end (CRLF or a bare LF, RFC 9112 section 2.2), and what follows it.
 fn split_line(text: &[u8]) -> Option<(&[u8], &[u8])> {
-    let (line, rest) = text.split_at_checked(find_byte(text, b'\n')? + 1)?;
-    let line = line.strip_suffix(b"\n")?;
+    let (line, rest) = split_once(text, b'\n')?;
     Some((line.strip_suffix(b"\r").unwrap_or(line), rest))
 }
 
@@ -194,10 +193,11 @@ type RequestLine<'a> = (&'a [u8], &'a [u8], (u8, u8));
 
 /// The three words of a request line (RFC 9112 section 3).
 fn split_request_line(line: &[u8]) -> Result<RequestLine<'_>, Problem> {
-    let mut words = line.split(|&byte| byte == b' ');
-    let (Some(method), Some(target), Some(version), None) =
-        (words.next(), words.next(), words.next(), words.next())
-    else {
+    let words = split_once(line, b' ').and_then(|(method, rest)| {
+        let (target, version) = split_once(rest, b' ')?;
+        (!version.contains(&b' ')).then_some((method, target, version))
+    });
+    let Some((method, target, version)) = words else {
         let line = quoted(line);
         return Err(Problem::bad(format!("request line: {line} is not a method, target, version")));
     };
@@ -220,6 +220,12 @@ fn find_byte(bytes: &[u8], wanted: u8) -> Option<usize> {
         .count();
     let skipped = without * 32;
     Some(skipped + bytes.get(skipped..)?.iter().position(|&byte| byte == wanted)?)
+}
+
+/// What stands before and after the first place of a byte.
+fn split_once(bytes: &[u8], separator: u8) -> Option<(&[u8], &[u8])> {
+    let (before, rest) = bytes.split_at_checked(find_byte(bytes, separator)?)?;
+    Some((before, rest.get(1..)?))
 }
 
 /// The header lines that matter here, in lower case.
@@ -360,10 +366,7 @@ fn parse_target(target: &[u8]) -> Result<Target<'_>, Problem> {
     let Some((authority, origin)) = split_authority(target).filter(|_| dirty == 0) else {
         return Err(Problem::bad(format!("target: {} is not a path", quoted(target))));
     };
-    let (path, query) = match find_byte(origin, b'?').and_then(|at| origin.split_at_checked(at)) {
-        Some((path, query)) => (path, query.get(1..).unwrap_or_default()),
-        None => (origin, &b""[..]),
-    };
+    let (path, query) = split_once(origin, b'?').unwrap_or((origin, b""));
     Ok(Target { authority, path: if path.is_empty() { b"/" } else { path }, query })
 }
 
