@@ -40,9 +40,10 @@
 //! | [`http::reply`], [`http::status`] | answer to bytes |
 //! | [`tracker`] | the core: swarms in shards behind one door |
 //! | `tracker::swarm`, `tracker::index` | ... the peers of a torrent, how they are found |
+//! | `tracker::similar` | ... which hash a mistyped one may have meant |
 //! | [`stats`] | counters |
 //! | [`bencode`], [`percent`] | the two encodings |
-//! | [`request`], [`subnet`] | the vocabulary: what is asked and told, and addresses |
+//! | [`request`], [`registration`], [`subnet`] | the vocabulary: asked and told, addresses |
 //! | [`limits`] | every bound |
 //! | [`clock`] | the one file that reads the time |
 //!
@@ -66,6 +67,7 @@ pub mod limits;
 pub mod listen;
 pub mod log;
 pub mod percent;
+pub mod registration;
 pub mod request;
 pub mod serve;
 pub mod signals;

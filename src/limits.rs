@@ -47,6 +47,21 @@ pub const SHARDS_COUNT: usize = 256;
 /// 2^63 - 1 of a magnet link that knows no size yet) stay at this one, "unknown".
 pub const PEER_COUNTER_BYTES_MAX: u64 = (1 << 48) - 1;
 
+/// Bytes of a registered torrent's name, of its comment and of its maker's name: file systems allow
+/// 255 for a name, torrents in the wild stay under these.
+pub const NAME_BYTES_MAX: usize = 1024;
+/// See [`NAME_BYTES_MAX`].
+pub const COMMENT_BYTES_MAX: usize = 4096;
+/// See [`NAME_BYTES_MAX`].
+pub const CREATED_BY_BYTES_MAX: usize = 256;
+/// Torrents compared for each block of digits that a similar hash could share: random hashes share
+/// none, and a crowd made to share one must not cost more than this.
+pub const SIMILAR_CANDIDATES_MAX: usize = 256;
+/// Finished downloads that wait to be written down; more are in the next full save.
+pub const COMPLETED_QUEUE_MAX: usize = 65_536;
+/// Peers copied under one hold of a shard lock for a save or a page: about 100 microseconds.
+pub const COPY_STEP_PEERS_MAX: usize = 8192;
+
 // -- the sweeper ----------------------------------------------------------------------------------
 
 /// The pause between two sweeps: a peer outlives its timeout by this much at the most.

@@ -23,7 +23,7 @@ use crate::log;
 use crate::signals;
 use crate::stats::Stats;
 use crate::sweeper;
-use crate::tracker::{Tracker, TrackerLimits};
+use crate::tracker::{Tolerance, Tracker, TrackerLimits};
 
 enum Engine {
     #[cfg(target_os = "linux")]
@@ -156,6 +156,7 @@ fn service(config: &Config) -> Service {
         peer_timeout: config.peer_timeout,
         torrents_max: config.max_torrents,
         peers_max: config.max_peers,
+        tolerance: Tolerance { first_digits: 10, last_digits: 5, same_digits: 38 },
     };
     let settings = Settings {
         announce_interval: config.announce_interval,

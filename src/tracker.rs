@@ -3,25 +3,34 @@
 //! [`Tracker`] is [`SHARDS_COUNT`] shards, each its torrents behind one `Mutex`. An announce takes
 //! one lock, once. Under it no system call, no log line, no encoding and no allocation of the
 //! input's size happens: peers are copied into the caller's [`PeerBuf`] and encoded after the lock
-//! is released. Nobody ever holds two of the locks, so there is no order to keep.
+//! is released. Nobody ever holds two shards' locks. Where a torrent appears or goes, the
+//! index of similar hashes is locked within the shard's lock, never the other way round.
 //!
 //! The sweep goes through the shards in steps of bounded work ([`SWEEP_STEP_PEERS_MAX`]), so that
 //! an announce never waits for more than one step. Time is an argument; nothing here reads a clock.
 
 mod index;
+mod similar;
 mod swarm;
 
 use std::hash::{BuildHasher as _, RandomState};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use crate::limits::{SHARDS_COUNT, SWARM_PEERS_MAX, SWEEP_STEP_PEERS_MAX};
+use crate::limits::{
+    COMPLETED_QUEUE_MAX, COPY_STEP_PEERS_MAX, SHARDS_COUNT, SWARM_PEERS_MAX, SWEEP_STEP_PEERS_MAX,
+};
+use crate::registration::Registration;
 use crate::request::{
     AnnounceRequest, Event, InfoHash, PeerBuf, Refused, Retry, Seconds, SwarmCounts,
 };
 
 use index::Index;
+use similar::Similar;
 use swarm::Swarm;
+
+pub use similar::Tolerance;
+pub use swarm::Peer;
 
 /// What the operator decides about the core.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,6 +41,8 @@ pub struct TrackerLimits {
     pub torrents_max: u32,
     /// Peers tracked at once, over all torrents.
     pub peers_max: u32,
+    /// How alike two info hashes must be to be called similar.
+    pub tolerance: Tolerance,
 }
 
 /// How much is tracked.
@@ -52,6 +63,21 @@ pub struct Tracker {
     keys: RandomState,
     torrents: AtomicU32,
     peers: AtomicU32,
+    /// Locked within a shard's lock, and never held while one is taken.
+    similar: Mutex<Similar>,
+    /// Registered torrents whose downloads have grown since [`Tracker::take_completed`].
+    completed: Mutex<Vec<InfoHash>>,
+}
+
+/// A torrent without its peers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TorrentSummary {
+    /// The torrent.
+    pub info_hash: InfoHash,
+    /// What the operator has said about it.
+    pub registration: Option<Registration>,
+    /// What its swarm holds.
+    pub counts: SwarmCounts,
 }
 
 /// Alone on its cache lines, so that locking one shard does not slow its neighbour.
@@ -71,6 +97,8 @@ struct Torrent {
     /// The last announce; a torrent without peers is kept for a peer timeout after it.
     announced: Seconds,
     swarm: Swarm,
+    /// A registered torrent stays without peers.
+    registration: Option<Box<Registration>>,
 }
 
 /// Where a sweep is: the next step goes on from here.
@@ -91,6 +119,8 @@ impl Tracker {
             keys: RandomState::new(),
             torrents: AtomicU32::new(0),
             peers: AtomicU32::new(0),
+            similar: Mutex::new(Similar::new(limits.tolerance)),
+            completed: Mutex::new(Vec::new()),
         }
     }
 
@@ -111,18 +141,10 @@ impl Tracker {
         let slot = match torrents.find(hash, &request.info_hash) {
             Some(slot) => slot,
             None if request.event == Event::Stopped => return Ok(SwarmCounts::default()),
-            None => {
-                if self.torrents_full() {
-                    return Err(full("torrents", self.limits.torrents_max));
-                }
-                if self.peers_full() {
-                    return Err(full("peers", self.limits.peers_max));
-                }
-                self.torrents.fetch_add(1, Ordering::Relaxed);
-                torrents.add(&self.keys, hash, request.info_hash)
-            }
+            None if self.peers_full() => return Err(full("peers", self.limits.peers_max)),
+            None => self.add_torrent(&mut torrents, hash, &request.info_hash)?,
         };
-        let Torrent { swarm, announced, .. } = &mut torrents.all[slot as usize];
+        let Torrent { swarm, announced, registration, .. } = &mut torrents.all[slot as usize];
         let before = swarm.len();
         if self.peers_full() || before >= SWARM_PEERS_MAX {
             let joins = request.event != Event::Stopped;
@@ -133,16 +155,140 @@ impl Tracker {
         *announced = now;
         let counts = swarm.announce(&self.keys, request, now, out);
         self.count_peers(before, swarm.len());
+        let registered = registration.is_some();
+        drop(torrents);
+        if registered && request.event == Event::Completed {
+            let mut completed = self.completed.lock().unwrap_or_else(PoisonError::into_inner);
+            if completed.len() < COMPLETED_QUEUE_MAX {
+                completed.push(request.info_hash);
+            }
+        }
         Ok(counts)
+    }
+
+    /// Remembers what the operator says about a torrent, in place of what was said before.
+    ///
+    /// # Errors
+    /// A new torrent is refused when there are as many as the limits allow.
+    pub fn register(
+        &self,
+        info_hash: &InfoHash,
+        registration: Registration,
+        now: Seconds,
+    ) -> Result<(), Refused> {
+        let hash = self.keys.hash_one(info_hash);
+        let mut torrents = self.lock(shard_of(hash));
+        let slot = match torrents.find(hash, info_hash) {
+            Some(slot) => slot,
+            None => self.add_torrent(&mut torrents, hash, info_hash)?,
+        };
+        let torrent = &mut torrents.all[slot as usize];
+        torrent.registration = Some(Box::new(registration));
+        torrent.announced = torrent.announced.max(now);
+        Ok(())
+    }
+
+    /// The tracked info hash that is most like this one without being it.
+    #[must_use]
+    pub fn similar(&self, info_hash: &InfoHash) -> Option<InfoHash> {
+        self.similar.lock().unwrap_or_else(PoisonError::into_inner).find(info_hash)
+    }
+
+    /// Whether the torrent is tracked or registered.
+    #[must_use]
+    pub fn knows(&self, info_hash: &InfoHash) -> bool {
+        self.scrape(info_hash).is_some()
+    }
+
+    /// Whether one more torrent would be refused.
+    #[must_use]
+    pub fn torrents_full(&self) -> bool {
+        self.torrents.load(Ordering::Relaxed) >= self.limits.torrents_max
+    }
+
+    /// The registered torrents with a finished download since the last call, and their counts now.
+    #[must_use]
+    pub fn take_completed(&self) -> Vec<(InfoHash, u32)> {
+        let mut queue = self.completed.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut hashes = std::mem::take(&mut *queue);
+        drop(queue);
+        hashes.sort_unstable();
+        hashes.dedup();
+        let downloads = |hash: InfoHash| Some((hash, self.scrape(&hash)?.downloaded));
+        hashes.into_iter().filter_map(downloads).collect()
+    }
+
+    // -- everything, a little at a time -----------------------------------------------------------
+
+    /// All info hashes, sorted. Copied shard by shard: one that appears meanwhile may be missing.
+    #[must_use]
+    pub fn info_hashes(&self) -> Vec<InfoHash> {
+        let mut hashes = Vec::with_capacity(self.totals().torrents as usize);
+        for shard in 0..SHARDS_COUNT {
+            hashes.extend(self.lock(shard).all.iter().map(|torrent| torrent.info_hash));
+        }
+        hashes.sort_unstable();
+        hashes
+    }
+
+    /// A torrent without its peers.
+    #[must_use]
+    pub fn summary(&self, info_hash: &InfoHash) -> Option<TorrentSummary> {
+        self.with_torrent(info_hash, |torrent| TorrentSummary {
+            info_hash: torrent.info_hash,
+            registration: torrent.registration.as_deref().cloned(),
+            counts: torrent.swarm.counts(),
+        })
+    }
+
+    /// Copies a torrent's peers into `peers`, which is cleared first; returns where to go on, or
+    /// `None` when these were the last.
+    ///
+    /// At most [`COPY_STEP_PEERS_MAX`] at a time, so that no announce waits for a copy of a
+    /// million. A peer that an announce moves between two calls may come twice or not at all.
+    pub fn copy_peers(
+        &self,
+        info_hash: &InfoHash,
+        from: u32,
+        peers: &mut Vec<Peer>,
+    ) -> Option<u32> {
+        peers.clear();
+        self.with_torrent(info_hash, |torrent| {
+            peers.extend(torrent.swarm.peers(from, COPY_STEP_PEERS_MAX));
+            let next = from + COPY_STEP_PEERS_MAX as u32;
+            (next < torrent.swarm.len()).then_some(next)
+        })?
+    }
+
+    /// Takes in what an earlier run knew of a torrent's swarm. Peers that have announced since stay
+    /// as they are; beyond the limits nothing is taken in.
+    pub fn restore(&self, info_hash: &InfoHash, downloads: u32, peers: &[Peer], now: Seconds) {
+        let hash = self.keys.hash_one(info_hash);
+        let mut torrents = self.lock(shard_of(hash));
+        let slot = match torrents.find(hash, info_hash) {
+            Some(slot) => slot,
+            None => match self.add_torrent(&mut torrents, hash, info_hash) {
+                Ok(slot) => slot,
+                Err(_) => return,
+            },
+        };
+        let Torrent { swarm, announced, .. } = &mut torrents.all[slot as usize];
+        *announced = (*announced).max(now);
+        swarm.restore_downloads(downloads);
+        for peer in peers {
+            let before = swarm.len();
+            if self.peers_full() || before >= SWARM_PEERS_MAX {
+                return;
+            }
+            swarm.restore(&self.keys, peer);
+            self.count_peers(before, swarm.len());
+        }
     }
 
     /// What a torrent's swarm holds; `None` if nobody has announced it.
     #[must_use]
     pub fn scrape(&self, info_hash: &InfoHash) -> Option<SwarmCounts> {
-        let hash = self.keys.hash_one(info_hash);
-        let torrents = self.lock(shard_of(hash));
-        let slot = torrents.find(hash, info_hash)?;
-        Some(torrents.all[slot as usize].swarm.counts())
+        self.with_torrent(info_hash, |torrent| torrent.swarm.counts())
     }
 
     /// How much is tracked at this moment.
@@ -182,11 +328,12 @@ impl Tracker {
     /// Sweeps some of one torrent's peers; forgets the torrent if that is due.
     fn sweep_torrent(&self, torrents: &mut Torrents, nth: usize, below: u32, now: Seconds) -> u32 {
         let timeout = self.limits.peer_timeout;
-        let Torrent { swarm, announced, .. } = &mut torrents.all[nth];
+        let Torrent { swarm, announced, registration, info_hash } = &mut torrents.all[nth];
         let before = swarm.len();
         let below = swarm.expire(&self.keys, now, timeout, below, SWEEP_STEP_PEERS_MAX as u32);
         self.count_peers(before, swarm.len());
-        if swarm.len() == 0 && now.since(*announced) > timeout {
+        if swarm.len() == 0 && registration.is_none() && now.since(*announced) > timeout {
+            self.similar.lock().unwrap_or_else(PoisonError::into_inner).remove(info_hash);
             torrents.remove(&self.keys, nth as u32);
             self.torrents.fetch_sub(1, Ordering::Relaxed);
         }
@@ -205,8 +352,26 @@ impl Tracker {
         }
     }
 
-    fn torrents_full(&self) -> bool {
-        self.torrents.load(Ordering::Relaxed) >= self.limits.torrents_max
+    fn with_torrent<T>(&self, info_hash: &InfoHash, look: impl FnOnce(&Torrent) -> T) -> Option<T> {
+        let hash = self.keys.hash_one(info_hash);
+        let torrents = self.lock(shard_of(hash));
+        let slot = torrents.find(hash, info_hash)?;
+        Some(look(&torrents.all[slot as usize]))
+    }
+
+    /// Makes room for a torrent that the shard does not have.
+    fn add_torrent(
+        &self,
+        torrents: &mut Torrents,
+        hash: u64,
+        info_hash: &InfoHash,
+    ) -> Result<u32, Refused> {
+        if self.torrents_full() {
+            return Err(full("torrents", self.limits.torrents_max));
+        }
+        self.torrents.fetch_add(1, Ordering::Relaxed);
+        self.similar.lock().unwrap_or_else(PoisonError::into_inner).insert(info_hash);
+        Ok(torrents.add(&self.keys, hash, *info_hash))
     }
 
     fn peers_full(&self) -> bool {
@@ -222,7 +387,8 @@ impl Torrents {
 
     fn add(&mut self, keys: &RandomState, hash: u64, info_hash: InfoHash) -> u32 {
         let slot = self.all.len() as u32;
-        self.all.push(Torrent { info_hash, announced: Seconds(0), swarm: Swarm::default() });
+        let (announced, swarm) = (Seconds(0), Swarm::default());
+        self.all.push(Torrent { info_hash, announced, swarm, registration: None });
         let all = &self.all;
         self.by_hash.insert(hash, slot, slot + 1, |slot| hash_at(keys, all, slot));
         slot

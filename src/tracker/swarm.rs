@@ -26,27 +26,36 @@ const NOT_LISTED_6: Endpoint6 = [0; 18];
 /// A dual-stack peer that announces over one family alone this often has lost the other one.
 const ONE_FAMILY_ANNOUNCES_MAX: u8 = 3;
 
-/// A peer as the rest of this file works on it; [`Record`] is the same, packed.
+/// A peer, one at a time; [`Record`] is the same, packed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Peer {
-    identity: Identity,
-    v4: Option<Endpoint4>,
-    v6: Option<Endpoint6>,
-    uploaded: u64,
-    downloaded: u64,
-    left: u64,
-    last_seen: Seconds,
+pub struct Peer {
+    /// Who it is.
+    pub identity: Identity,
+    /// Where it listens over IPv4.
+    pub v4: Option<Endpoint4>,
+    /// Where it listens over IPv6.
+    pub v6: Option<Endpoint6>,
+    /// Bytes it says it has sent, at most [`PEER_COUNTER_BYTES_MAX`]; likewise the next two.
+    pub uploaded: u64,
+    /// Bytes received.
+    pub downloaded: u64,
+    /// Bytes it lacks.
+    pub left: u64,
+    /// When it last announced.
+    pub last_seen: Seconds,
     /// A partial seed: wants nothing more (BEP 21).
-    paused: bool,
+    pub paused: bool,
     /// Its download has been counted.
-    completed: bool,
+    pub completed: bool,
     /// Announces in a row that did not mention `v4`, or `v6`, though it is known.
     v4_unmentioned: u8,
     v6_unmentioned: u8,
 }
 
 impl Peer {
-    fn new(identity: Identity) -> Peer {
+    /// A seeder of nothing, nowhere.
+    #[must_use]
+    pub fn new(identity: Identity) -> Peer {
         Peer {
             identity,
             v4: None,
@@ -81,11 +90,15 @@ impl Peer {
         self
     }
 
-    fn is_seeder(&self) -> bool {
+    /// Whether it has everything.
+    #[must_use]
+    pub fn is_seeder(&self) -> bool {
         self.left == 0
     }
 
-    fn is_partial_seed(&self) -> bool {
+    /// Whether it lacks something and wants nothing (BEP 21).
+    #[must_use]
+    pub fn is_partial_seed(&self) -> bool {
         self.paused && self.left > 0
     }
 
@@ -279,6 +292,32 @@ impl Swarm {
         };
         self.choose(request, &after, slot, out);
         self.counts()
+    }
+
+    /// Counts `downloads` finished before, by an earlier run.
+    pub fn restore_downloads(&mut self, downloads: u32) {
+        self.downloads = self.downloads.max(downloads);
+    }
+
+    /// Takes in a peer of an earlier run, unless it has announced since.
+    pub fn restore(&mut self, keys: &RandomState, peer: &Peer) {
+        let listed = [peer.v4.map(|e| keys.hash_one(e)), peer.v6.map(|e| keys.hash_one(e))];
+        let taken4 = peer.v4.is_some_and(|v4| {
+            let is = |slot| self.v4[slot as usize] == v4;
+            self.by_v4.find(listed[0].unwrap_or(0), self.len(), is).is_some()
+        });
+        let taken6 = peer.v6.is_some_and(|v6| {
+            let is = |slot| self.v6[slot as usize] == v6;
+            self.by_v6.find(listed[1].unwrap_or(0), self.v6.len() as u32, is).is_some()
+        });
+        if !taken4 && !taken6 && self.find(keys, &peer.identity).is_none() {
+            self.put(keys, peer);
+        }
+    }
+
+    /// The peers in the slots from `from`, at most `count` of them.
+    pub fn peers(&self, from: u32, count: usize) -> impl Iterator<Item = Peer> {
+        (from.min(self.len())..self.len()).take(count).map(|slot| self.peer(slot))
     }
 
     /// Removes the peers last seen more than `timeout` seconds ago, looking at no more than

@@ -5,7 +5,8 @@ use crate::request::{Families, Identity, NumWant, PeerId, Proof};
 use std::net::Ipv4Addr;
 
 fn tracker(torrents_max: u32, peers_max: u32) -> Tracker {
-    Tracker::new(TrackerLimits { peer_timeout: 1800, torrents_max, peers_max })
+    let tolerance = Tolerance { first_digits: 10, last_digits: 5, same_digits: 38 };
+    Tracker::new(TrackerLimits { peer_timeout: 1800, torrents_max, peers_max, tolerance })
 }
 
 /// A leecher numbered `peer` in the torrent numbered `torrent`.
@@ -80,7 +81,7 @@ fn at_the_bounds_newcomers_are_refused_and_members_served() {
         assert_eq!(refused.retry, Retry::Minutes(15));
         refused.reason
     };
-    assert_eq!(refused(3, 4), "this tracker is full: it tracks 2 torrents, as many as it may");
+    assert_eq!(refused(3, 4), "this tracker is full: it tracks 3 peers, as many as it may");
     assert_eq!(refused(1, 4), "this tracker is full: it tracks 3 peers, as many as it may");
     assert_eq!(
         tracker.announce(&announce(1, 1), Seconds(1), &mut out).map(|c| c.incomplete),
@@ -88,6 +89,7 @@ fn at_the_bounds_newcomers_are_refused_and_members_served() {
     );
     assert_eq!(out.v4.len(), 1);
     tracker.announce(&stopped(announce(1, 2)), Seconds(1), &mut out).expect("a member");
+    assert_eq!(refused(3, 4), "this tracker is full: it tracks 2 torrents, as many as it may");
     tracker.announce(&announce(1, 4), Seconds(1), &mut out).expect("room again");
 }
 
@@ -134,4 +136,74 @@ fn threads_that_announce_and_sweep_at_once_lose_nothing() {
         .map(|counts| counts.incomplete)
         .sum();
     assert_eq!(scraped, 4 * 2_500);
+}
+
+fn registration(name: &str) -> Registration {
+    Registration { name: name.to_owned(), size: 7, ..Registration::default() }
+}
+
+#[test]
+fn a_registered_torrent_stays_without_peers_and_keeps_its_downloads() {
+    let (tracker, mut out) = (tracker(2, 10), PeerBuf::new());
+    let hash = announce(1, 1).info_hash;
+    tracker.register(&hash, registration("a film"), Seconds(0)).expect("room");
+    let completed = AnnounceRequest { event: Event::Completed, left: 0, ..announce(1, 1) };
+    tracker.announce(&completed, Seconds(0), &mut out).expect("known");
+    tracker.announce(&completed, Seconds(1), &mut out).expect("known");
+    assert_eq!(tracker.take_completed(), [(hash, 1)]);
+    assert_eq!(tracker.take_completed(), []);
+    sweep(&tracker, 10_000);
+    let counts = SwarmCounts { downloaded: 1, ..SwarmCounts::default() };
+    let summary =
+        TorrentSummary { info_hash: hash, registration: Some(registration("a film")), counts };
+    assert_eq!(tracker.summary(&hash), Some(summary));
+    tracker.announce(&announce(2, 1), Seconds(0), &mut out).expect("room");
+    let third = tracker.register(&announce(3, 1).info_hash, registration("b"), Seconds(0));
+    let reason = "this tracker is full: it tracks 2 torrents, as many as it may".to_owned();
+    assert_eq!(third, Err(Refused { reason, retry: Retry::Minutes(15) }));
+}
+
+#[test]
+fn a_similar_hash_is_known_while_its_torrent_is() {
+    let (tracker, mut out) = (tracker(10, 10), PeerBuf::new());
+    let request = announce(1, 1);
+    let mut typo = request.info_hash;
+    typo.0[10] ^= 0xff;
+    assert_eq!(tracker.similar(&typo), None);
+    tracker.announce(&request, Seconds(0), &mut out).expect("room");
+    assert_eq!(tracker.similar(&typo), Some(request.info_hash));
+    sweep(&tracker, 1801);
+    assert_eq!(tracker.similar(&typo), None);
+}
+
+#[test]
+fn what_is_copied_out_of_one_tracker_restores_another() {
+    let (old, new) = (tracker(10, 100_000), tracker(10, 100_000));
+    let mut out = PeerBuf::new();
+    for peer in 0..20_000 {
+        let event = if peer % 3 == 0 { Event::Paused } else { Event::Completed };
+        let request = AnnounceRequest { event, left: u64::from(peer % 2), ..announce(1, peer) };
+        old.announce(&request, Seconds(peer), &mut out).expect("room");
+    }
+    let hash = announce(1, 1).info_hash;
+    assert_eq!(old.info_hashes(), [hash]);
+    new.announce(&announce(1, 5), Seconds(30_000), &mut out).expect("it is back already");
+    let (mut from, mut steps, mut peers) = (Some(0), 0, Vec::new());
+    while let Some(at) = from {
+        from = old.copy_peers(&hash, at, &mut peers);
+        new.restore(&hash, 13_333, &peers, Seconds(30_000));
+        steps += 1;
+    }
+    assert_eq!((steps, new.totals().peers), (3, 20_000));
+    let (was, is) = (old.scrape(&hash).expect("known"), new.scrape(&hash).expect("known"));
+    // Peer 5 was a leecher that had completed and is one again.
+    assert_eq!((is, was.downloaded), (was, 13_333));
+    let mut seen = Vec::new();
+    let mut from = Some(0);
+    while let Some(at) = from {
+        from = new.copy_peers(&hash, at, &mut peers);
+        seen.extend(peers.iter().map(|peer| peer.last_seen.0));
+    }
+    seen.sort_unstable();
+    assert_eq!((seen[5], seen[19_998], seen[19_999]), (6, 19_999, 30_000));
 }

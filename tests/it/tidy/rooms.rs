@@ -41,6 +41,7 @@ const fn room(module: &'static str, layer: Layer, beyond: &'static [&'static str
 
 const ROOMS: &[Room] = &[
     room("limits", Vocabulary, &[]),
+    room("registration", Vocabulary, &[]),
     room("request", Vocabulary, &[]),
     room("subnet", Vocabulary, &[]),
     room("clock", Clock, &[]),
