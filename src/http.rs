@@ -36,7 +36,7 @@ use crate::stats::Stats;
 use crate::subnet::Subnet;
 use crate::tracker::Tracker;
 
-use head::{Head, Method};
+use head::{Body, Head, Method};
 use query::Route;
 use reply::Announced;
 use status::Status;
@@ -121,6 +121,9 @@ impl Service {
         let route = Route::of(head.path, head.query);
         if route != Route::NotFound && !matches!(head.method, Method::Get | Method::Head) {
             return self.plain(work, Status::MethodNotAllowed { allow: ALLOW }, "use GET here\n");
+        }
+        if route != Route::NotFound && head.body != Body::None {
+            return self.plain(work, Status::ContentTooLarge, "no body is taken here\n");
         }
         match route {
             Route::Announce { .. } => self.answer_announce(head, remote, now, work),
