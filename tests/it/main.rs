@@ -1,4 +1,11 @@
 //! The integration tests: one binary that drives the real program.
 
+mod answer;
+mod bounds;
 mod config;
+mod conformance;
+mod connection;
+mod harness;
+mod identity;
+mod replay;
 mod tidy;

@@ -1,0 +1,100 @@
+//! How many connections are kept, and how much is read from one.
+//!
+//! At a bound the connection idle longest goes and the newest is served, for one address and for
+//! all of them together. Sources: DESIGN section 4, RFC 9110 sections 15.5.14 and 15.5.15.
+
+use crate::answer::announced;
+use crate::connection::{Connection, announce, hash, peer};
+
+use super::Tracker;
+
+/// Asks on connections that stay open; the last is then the one that has been idle shortest.
+fn ask<const COUNT: usize>(connections: [&mut Connection; COUNT]) {
+    for connection in connections {
+        assert_eq!(connection.get("/health").status, 200);
+    }
+}
+
+#[test]
+fn of_too_many_connections_from_one_address_the_one_idle_longest_goes() {
+    let tracker = Tracker::start(&[("max-connections-per-ip", "3")]);
+    let mut other = tracker.connect_from(2);
+    ask([&mut other]);
+    let [mut a, mut b, mut c] = [(); 3].map(|()| tracker.connect_from(1));
+    ask([&mut a, &mut b, &mut c]);
+    ask([&mut a]);
+    let mut d = tracker.connect_from(1);
+    ask([&mut d]);
+    b.expect_end();
+    let mut e = tracker.connect_from(1);
+    ask([&mut e]);
+    c.expect_end();
+    ask([&mut a, &mut d, &mut e]);
+    ask([&mut other]);
+    tracker.running.stop();
+}
+
+#[test]
+fn of_too_many_connections_in_all_the_one_idle_longest_goes() {
+    let tracker = Tracker::start(&[("max-connections", "3")]);
+    let [mut a, mut b, mut c] = [1, 2, 3].map(|last| tracker.connect_from(last));
+    ask([&mut a, &mut b, &mut c]);
+    ask([&mut a]);
+    let mut d = tracker.connect_from(4);
+    ask([&mut d]);
+    b.expect_end();
+    let mut e = tracker.connect_from(1);
+    ask([&mut e]);
+    c.expect_end();
+    ask([&mut a, &mut d, &mut e]);
+    tracker.running.stop();
+}
+
+#[test]
+fn a_client_that_holds_its_bound_of_connections_still_announces() {
+    let tracker = Tracker::start(&[("max-connections-per-ip", "5")]);
+    let held: Vec<Connection> = (0..50).map(|_| tracker.connect()).collect();
+    for number in 1..=10 {
+        let target = announce(&hash(1), &peer(number), 6000 + u16::from(number), 1, "");
+        let answer = announced(&tracker.connect().ask_once(target));
+        assert_eq!(answer.incomplete, i64::from(number));
+    }
+    tracker.catch_up();
+    let kept = held.iter().filter(|connection| connection.is_silent()).count();
+    assert!(kept <= 5, "{kept} of 50 are kept");
+    tracker.running.stop();
+}
+
+#[test]
+fn a_head_without_an_end_is_refused_when_it_is_too_long() {
+    let tracker = Tracker::start(&[]);
+    let heads = [
+        (format!("GET /{}", "a".repeat(9_000)), 414),
+        (format!("GET / HTTP/1.1\r\nHost: t\r\nX: {}", "a".repeat(9_000)), 431),
+        (format!("GET / HTTP/1.1\r\nHost: t\r\n{}", "X: y\r\n".repeat(65)), 431),
+        (format!("GET / HTTP/1.1\r\nHost: t\r\n{}", "Accept: text/plain\r\n".repeat(500)), 431),
+    ];
+    for (head, status) in heads {
+        let mut connection = tracker.connect();
+        connection.send(&head);
+        let reply = connection.reply();
+        assert_eq!((reply.status, reply.says_close()), (status, true), "{}", &head[..40]);
+        connection.expect_end();
+    }
+    tracker.running.stop();
+}
+
+#[test]
+fn a_body_where_none_is_taken_is_refused_without_being_read() {
+    let tracker = Tracker::start(&[]);
+    for framing in ["Content-Length: 5", "Content-Length: 999999999999999"] {
+        for path in ["/announce", "/health", "/"] {
+            let mut connection = tracker.connect();
+            connection.send(format!("GET {path} HTTP/1.1\r\nHost: t\r\n{framing}\r\n\r\nabcde"));
+            let reply = connection.reply();
+            assert_eq!((reply.status, reply.says_close()), (413, true), "{path} {framing}");
+            connection.expect_end();
+        }
+    }
+    tracker.running.stop();
+}

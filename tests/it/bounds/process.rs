@@ -1,0 +1,148 @@
+//! The whole program at its bounds: few descriptors, signals, and the engine that cannot face the
+//! net.
+//!
+//! The cases of `tiny_http` are the evidence behind muster's own engine (README, "Design"): they
+//! fail on the day it no longer needs its guard.
+
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use rustix::process::Signal;
+
+use crate::answer::announced;
+use crate::connection::{Connection, announce, hash, peer};
+use crate::harness::{Engine, Server};
+
+fn announce_is_served(server: &Server) {
+    let target = announce(&hash(1), &peer(1), 6881, 1, "");
+    assert_eq!(announced(&server.get(target)).counts(), (0, 1, 0));
+}
+
+/// The program, allowed so many open descriptors.
+fn with_descriptors(count: u32) -> Server {
+    let script = format!("ulimit -n {count}; exec \"$0\" serve --listen 127.0.0.1:0 --workers 1");
+    let mut command = Command::new("/bin/sh");
+    command.args(["-c", &script, env!("CARGO_BIN_EXE_muster")]);
+    Server::of(command, 1)
+}
+
+#[test]
+fn two_hundred_connections_to_sixty_four_descriptors_are_survived() {
+    let server = with_descriptors(64);
+    let connections: Vec<Connection> = (0..200).map(|_| server.connect()).collect();
+    announce_is_served(&server);
+    drop(connections);
+    announce_is_served(&server);
+}
+
+/// So few that `accept` itself fails, not only the bound on connections is reached.
+#[test]
+fn running_out_of_descriptors_is_survived_and_logged_once() {
+    let mut server = with_descriptors(14);
+    let connections: Vec<Connection> = (0..200).map(|_| server.connect()).collect();
+    server.wait_for_log("no descriptors left");
+    drop(connections);
+    announce_is_served(&server);
+    assert_eq!(server.stderr().matches("no descriptors left").count(), 1, "not once an accept");
+    server.signal(Signal::TERM);
+    assert_eq!(server.wait().code(), Some(0));
+}
+
+#[test]
+fn a_request_half_sent_at_sigterm_may_finish() {
+    for signal in [Signal::TERM, Signal::INT] {
+        let mut server = Server::start(&["--workers", "1"]);
+        let mut idle = server.connect();
+        assert_eq!(idle.get("/health").status, 200);
+        let mut half = server.connect();
+        half.send("GET /health HTTP/1.1\r\nHo");
+        assert_eq!(server.get("/health").status, 200, "both have been seen");
+        server.signal(signal);
+        server.wait_for_log("stopping");
+        idle.expect_end();
+        half.send("st: t\r\n\r\n");
+        let reply = half.reply();
+        assert_eq!((reply.status, reply.says_close()), (200, true));
+        half.expect_end();
+        assert_eq!(server.wait().code(), Some(0), "after {signal:?}");
+    }
+}
+
+#[test]
+fn a_request_never_finished_holds_a_stop_for_five_seconds_at_most() {
+    let mut server = Server::start(&["--workers", "1"]);
+    let mut half = server.connect();
+    half.send("GET /health HTTP/1.1\r\nHo");
+    assert_eq!(server.get("/health").status, 200, "it has been seen");
+    let begun = Instant::now();
+    server.signal(Signal::TERM);
+    assert_eq!(server.wait().code(), Some(0));
+    let waited = begun.elapsed();
+    assert!(waited >= Duration::from_secs(4), "it had {waited:?} to finish");
+    half.expect_end();
+}
+
+#[test]
+fn a_second_signal_ends_the_program_at_once() {
+    let mut server = Server::start(&["--workers", "1"]);
+    let mut half = server.connect();
+    half.send("GET /health HTTP/1.1\r\nHo");
+    assert_eq!(server.get("/health").status, 200, "it has been seen");
+    let begun = Instant::now();
+    server.signal(Signal::TERM);
+    server.wait_for_log("stopping");
+    server.signal(Signal::TERM);
+    server.wait();
+    let waited = begun.elapsed();
+    assert!(waited < Duration::from_secs(3), "the first request had {waited:?}");
+    half.expect_end();
+}
+
+/// Seventy bytes: `EqualReader`'s drop in `tiny_http` 0.12 allocates as much as the length says.
+const KILLER: &str = "POST / HTTP/1.1\r\nHost: tracker\r\nContent-Length: 999999999999999\r\n\r\n";
+
+#[test]
+fn seventy_bytes_end_a_process_that_serves_with_tiny_http() {
+    let mut server = Server::with(Engine::TinyHttp, &[]);
+    announce_is_served(&server);
+    server.connect().send(KILLER);
+    let status = server.wait();
+    assert!(!status.success(), "tiny_http has learnt to withstand it ({status}): say so in README");
+    let log = server.stderr();
+    assert!(log.contains("memory allocation of 999999999999999 bytes failed"), "{log}");
+}
+
+#[test]
+fn seventy_bytes_do_nothing_to_the_epoll_engine() {
+    let mut server = Server::with(Engine::Epoll, &[]);
+    for _ in 0..3 {
+        let mut connection = server.connect();
+        connection.send(KILLER);
+        let reply = connection.reply();
+        assert_eq!((reply.status, reply.says_close()), (405, true), "{reply:?}");
+        connection.expect_end();
+        announce_is_served(&server);
+    }
+    assert!(server.runs());
+}
+
+#[test]
+fn tiny_http_listens_beyond_this_host_only_if_the_risk_is_accepted() {
+    for listen in ["0.0.0.0:0", "[::]:0"] {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_muster"));
+        command.args(["serve", "--http-engine", "tiny_http", "--listen", listen]);
+        let mut server = Server::launch(command);
+        assert!(!server.wait().success(), "{listen}");
+        let log = server.stderr();
+        assert_eq!(log.lines().count(), 1, "one line: {log}");
+        assert!(log.contains("allow-tiny-http-remote-crash"), "it names the way out: {log}");
+        assert!(log.contains(listen), "it names the address: {log}");
+        assert_eq!(server.stdout(), "");
+
+        let accepted = ["--http-engine", "tiny_http", "--allow-tiny-http-remote-crash"];
+        let server = Server::listening(&[listen], &accepted);
+        let port = server.tcp().port();
+        let mut connection = Connection::to(([127, 0, 0, 1], port).into());
+        assert_eq!(connection.get("/health").status, 200, "{listen}");
+    }
+}
