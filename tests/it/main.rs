@@ -2,6 +2,7 @@
 
 mod answer;
 mod bounds;
+mod clients;
 mod config;
 mod conformance;
 mod connection;
