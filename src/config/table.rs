@@ -189,9 +189,9 @@ pub static OPTIONS: [ConfigOption; 14] = [
         key: "trusted-proxies",
         value_name: "SUBNET",
         kind: Kind::List,
-        help: "Reverse proxies whose X-Forwarded-For and Forwarded headers are believed",
+        help: "Reverse proxies whose X-Forwarded-For header is believed",
         comment: "Addresses and subnets, such as 127.0.0.1, 10.0.0.0/8 or fd00::/8. From anybody \
-                  else these headers are ignored.",
+                  else the header is ignored.",
         set: |config, text| {
             set_list(&mut config.trusted_proxies, text, 0, TRUSTED_PROXIES_COUNT_MAX)
         },

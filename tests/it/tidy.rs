@@ -12,7 +12,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use rooms::{check, check_no_panic, module_of};
+use rooms::{check, check_no_panic, module_of, unused};
 use rules::RULES;
 use source::Source;
 
@@ -103,7 +103,9 @@ fn the_house_is_tidy() {
         rust_files(&repository().join(folder), &mut sources);
     }
     assert!(sources.iter().any(|source| source.path == "src/lib.rs"), "the files were found");
-    let left = judged(&findings(&sources), EXCEPTIONS);
+    let modules = sources.iter().filter_map(module_of).collect();
+    let mut left = judged(&findings(&sources), EXCEPTIONS);
+    left.extend(unused(&sources, &modules));
     assert!(left.is_empty(), "{} untidy places\n{}", left.len(), left.join("\n"));
 }
 

@@ -1,7 +1,7 @@
 //! How many connections are kept, and how much is read from one.
 //!
 //! At a bound the connection idle longest goes and the newest is served, for one address and for
-//! all of them together. Sources: DESIGN section 4, RFC 9110 sections 15.5.14 and 15.5.15.
+//! all of them together. Sources: `limits`, RFC 9110 sections 15.5.14 and 15.5.15.
 
 use crate::answer::announced;
 use crate::connection::{Connection, announce, hash, peer};
