@@ -8,5 +8,6 @@ mod conformance;
 mod connection;
 mod harness;
 mod identity;
+mod readme;
 mod replay;
 mod tidy;
