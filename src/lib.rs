@@ -29,6 +29,10 @@
 //! | [`config`] | one table of options, from flags, variables and a file |
 //! | [`listen`], [`addresses`] | the sockets listened on, the host's own addresses |
 //! | [`signals`], [`log`] | the rest of the host: signals in, lines on stderr out |
+//! | [`store`] | state that survives: the state file, the journal, their load |
+//! | `store::folder`, `store::journal` | ... the files beside it, what came since |
+//! | `store::encode`, `store::parse`, `store::scalar` | ... tracker to text and back |
+//! | `store::loaded`, `store::crc` | ... what a start has found, what tells damage |
 //! | [`sweeper`] | forgets peers that have timed out, in small steps |
 //! | [`http`] | one function that answers a request |
 //! | [`http::epoll`] | the engine for Linux: threads and their events |
@@ -72,6 +76,7 @@ pub mod request;
 pub mod serve;
 pub mod signals;
 pub mod stats;
+pub mod store;
 pub mod subnet;
 pub mod sweeper;
 pub mod tracker;

@@ -133,6 +133,23 @@ pub const TRUSTED_PROXIES_COUNT_MAX: usize = 256;
 /// A configuration file larger than this is not one.
 pub const CONFIG_FILE_BYTES_MAX: u64 = 1024 * 1024;
 
+// -- the state file -------------------------------------------------------------------------------
+
+/// The pause between two saves without anybody's asking.
+pub const AUTOSAVE_INTERVAL_SECONDS_DEFAULT: u32 = 300;
+/// The range of that pause; 0 is never.
+pub const AUTOSAVE_INTERVAL_SECONDS_RANGE: (u32, u32) = (0, 86_400);
+/// The pause between two looks for finished downloads to write down: what a power cut may cost.
+pub const JOURNAL_INTERVAL_SECONDS: u32 = 3;
+/// A state file larger than half of the host's memory is not read; this, where that is not known.
+pub const STATE_FILE_BYTES_FALLBACK_MAX: u64 = 1024 * 1024 * 1024;
+/// Bytes of the state file formatted before they are written, with no lock held.
+pub const STATE_WRITE_BYTES: usize = 256 * 1024;
+/// Things the load of a state complains about one by one; more are only counted.
+pub const STATE_NOTES_MAX: usize = 50;
+/// Symlinks followed from the state file's path: the kernel's own bound (`MAXSYMLINKS`).
+pub const SYMLINKS_MAX: usize = 40;
+
 // -- bencode --------------------------------------------------------------------------------------
 
 /// Lists and dictionaries within one another.

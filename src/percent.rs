@@ -48,6 +48,32 @@ pub fn decode<'t>(text: &'t [u8], out: &mut [u8]) -> Result<usize, BadEscape<'t>
     Ok(length)
 }
 
+/// The 20 bytes of a hash or peer id that the text stands for: percent-encoded, or as the original
+/// tracker and its clients write them.
+///
+/// They escape bytes that are not printable ASCII and no others, a literal `%` neither: where every
+/// escape taken as one does not make 20 bytes, only those count that they would have written.
+#[must_use]
+pub fn decode_twenty(text: &[u8]) -> Option<[u8; 20]> {
+    let mut out = [0; 20];
+    if decode(text, &mut out) == Ok(out.len()) {
+        return Some(out);
+    }
+    let (mut length, mut rest) = (0, text);
+    while let [first, after @ ..] = rest {
+        let escaped = hex_pair(after).filter(|(byte, _)| *first == b'%' && !is_printable(*byte));
+        let (byte, after) = escaped.unwrap_or((*first, after));
+        *out.get_mut(length)? = byte;
+        length += 1;
+        rest = after;
+    }
+    (length == out.len()).then_some(out)
+}
+
+fn is_printable(byte: u8) -> bool {
+    matches!(byte, 0x20..=0x7e)
+}
+
 /// Appends `bytes` to `out`: unreserved characters as they are, the rest as upper-case escapes.
 pub fn encode(bytes: &[u8], out: &mut String) {
     for &byte in bytes {
@@ -117,6 +143,23 @@ mod tests {
         ] {
             let error = decode(text.as_bytes(), &mut [0; 8]).expect_err(text);
             assert_eq!(error.to_string(), wanted);
+        }
+    }
+
+    #[test]
+    fn twenty_bytes_are_recovered_from_what_the_original_tracker_wrote() {
+        let twenty = |text: &str| decode_twenty(text.as_bytes());
+        assert_eq!(twenty("%D1%10abcdefghijklmnopqr"), Some(*b"\xd1\x10abcdefghijklmnopqr"));
+        assert_eq!(twenty("abcdefghijklmnopqrst"), Some(*b"abcdefghijklmnopqrst"));
+        // Bytes that happened to be UTF-8 stand as the character they make.
+        assert_eq!(twenty("\u{e9}abcdefghijklmnopqr"), Some(*b"\xc3\xa9abcdefghijklmnopqr"));
+        // A literal percent sign, with and without hex digits behind it.
+        assert_eq!(twenty("%%FFabcdefghijklmnopqr"), Some(*b"%\xffabcdefghijklmnopqr"));
+        assert_eq!(twenty("%41%FFabcdefghijklmnop"), Some(*b"%41\xffabcdefghijklmnop"));
+        // As an escape of its own it is read as everybody writes it.
+        assert_eq!(twenty("%25%FFabcdefghijklmnopqr"), Some(*b"%\xffabcdefghijklmnopqr"));
+        for lost in ["", "abc", "abcdefghijklmnopqrstu", "%FF%FFabcdefghijklmnopqrs"] {
+            assert_eq!(twenty(lost), None, "{lost}");
         }
     }
 

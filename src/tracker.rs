@@ -206,6 +206,14 @@ impl Tracker {
         self.torrents.load(Ordering::Relaxed) >= self.limits.torrents_max
     }
 
+    /// Refuses as [`Tracker::register`] would, and changes nothing.
+    pub fn check_room(&self, info_hash: &InfoHash) -> Result<(), Refused> {
+        if self.torrents_full() && !self.knows(info_hash) {
+            return Err(full("torrents", self.limits.torrents_max));
+        }
+        Ok(())
+    }
+
     /// The registered torrents with a finished download since the last call, and their counts now.
     #[must_use]
     pub fn take_completed(&self) -> Vec<(InfoHash, u32)> {

@@ -61,6 +61,8 @@ const ROOMS: &[Room] = &[
     room("config::*", Edge, &["config", "log"]),
     room("listen", Edge, &["config"]),
     room("signals", Edge, &["log"]),
+    room("store", Edge, &["store::*"]),
+    room("store::*", Edge, &["log", "store::*"]),
     room("sweeper", Edge, &[]),
     room("http", Server, &[]),
     room("http::*", Server, &["http", "http::*", "listen", "log"]),

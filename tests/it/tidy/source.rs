@@ -34,7 +34,8 @@ impl Source {
         let prose = blank(text, |kind| kind == Kind::Literal);
         let code = blank(text, |kind| kind != Kind::Code);
         let file_name = path.rsplit('/').next().unwrap_or(path);
-        let is_tests = !path.starts_with("src/") || file_name == "tests.rs";
+        let beside_a_module = file_name == "tests.rs" || path.contains("/tests/");
+        let is_tests = !path.starts_with("src/") || beside_a_module;
         let tests = if is_tests { Vec::new() } else { test_items(&code) };
         Source { path: path.to_owned(), text: text.to_owned(), prose, code, is_tests, tests }
     }
