@@ -47,6 +47,7 @@ conformance! {
     connections::a_close_is_announced_exactly_when_it_happens;
     connections::http_1_0_closes_unless_asked_to_keep_alive;
     connections::a_client_that_stops_sending_still_gets_its_reply;
+    connections::many_requests_with_large_replies_are_all_answered_in_order;
     connections::stopped_counts_even_if_the_client_closes_at_once;
     connections::head_gets_the_headers_of_get_and_no_body;
     connections::replies_are_never_chunked_or_compressed_whatever_the_client_takes;
@@ -90,6 +91,7 @@ conformance! {
     sources::one_listener_serves_ipv4_and_ipv6;
     sources::one_key_over_both_families_is_one_peer_with_two_endpoints;
     sources::a_unix_socket_trusts_the_forwarded_address;
+    sources::a_forwarded_address_that_is_none_is_refused;
     sources::forwarded_addresses_count_from_trusted_proxies_only;
     sources::the_rightmost_address_that_is_no_proxy_counts;
 }

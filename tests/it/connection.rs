@@ -227,6 +227,12 @@ impl Connection {
         assert!(rest.is_empty(), "more than was asked for: \"{}\"", rest.escape_ascii());
     }
 
+    /// As [`Connection::expect_end`], but the end must have come already: none of it is waited for.
+    pub fn expect_ended(self) {
+        assert!(!self.is_silent(), "the connection still stands");
+        self.expect_end();
+    }
+
     /// Waits for a byte or the end; whether it was a byte.
     pub fn has_more(&self) -> bool {
         !self.unread.is_empty() || self.stream.peek(&mut [0]).is_ok_and(|count| count > 0)

@@ -4,9 +4,10 @@
 //! is in `conformance`. Sources: RFC 9112 sections 2.2, 6 and 9.
 
 use std::io::Write as _;
+use std::net::Shutdown;
 
-use crate::answer::{Scraped, announced, scraped};
-use crate::connection::{Connection, announce, get, get_and_close, hash, peer, scrape};
+use crate::answer::{Scraped, announced, listed, scraped, scraped_all};
+use crate::connection::{Connection, announce, get, get_and_close, hash, loopback, peer, scrape};
 use crate::harness::{Engine, Server, eventually};
 
 /// A leecher's announce: `number` is both its id and its port, so that each is a peer of its own.
@@ -183,6 +184,35 @@ pub fn a_client_that_stops_sending_still_gets_its_reply(engine: Engine) {
     assert_eq!(scraped(&connection.reply(), &hash(1)).incomplete, 1);
     assert_eq!(scraped(&connection.reply(), &hash(2)).incomplete, 0, "and the one behind it");
     connection.expect_end();
+}
+
+/// Seven megabytes, more than the sockets hold: the server has to wait until replies are taken.
+pub fn many_requests_with_large_replies_are_all_answered_in_order(engine: Engine) {
+    const REQUESTS: usize = 600;
+    let server = Server::with(engine, &[]);
+    let mut swarm = server.connect();
+    for number in 1..=200 {
+        swarm.get(leecher(number));
+    }
+    let large = get(leecher(201).replace("&compact=1", "&numwant=200"));
+    let small = get(scrape(&[hash(1), hash(2)]));
+    let mut connection = Connection::with_room(loopback(1), server.tcp(), Some(4096));
+    let mut sending = connection.stream().try_clone().expect("a socket");
+    let sender = std::thread::spawn(move || {
+        for nth in 0..REQUESTS {
+            let request = if nth % 7 == 0 { &small } else { &large };
+            sending.write_all(request).expect("the server reads on");
+        }
+        sending.shutdown(Shutdown::Write).expect("the connection stands");
+    });
+    for nth in 0..REQUESTS {
+        let reply = connection.reply();
+        let found =
+            if nth % 7 == 0 { scraped_all(&reply).len() } else { listed(&reply).len() / 100 };
+        assert_eq!(found, 2, "reply {nth}: two torrents, or two hundred peers");
+    }
+    connection.expect_end();
+    sender.join().expect("all was sent");
 }
 
 pub fn stopped_counts_even_if_the_client_closes_at_once(engine: Engine) {

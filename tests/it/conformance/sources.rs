@@ -6,7 +6,7 @@
 
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 
-use crate::answer::{Announced, announced};
+use crate::answer::{Announced, announced, failed};
 use crate::connection::{Connection, announce, get_and_close, hash, peer};
 use crate::harness::{Address, Engine, Folder, Server};
 
@@ -63,11 +63,16 @@ fn shown(answer: &Announced) -> Vec<String> {
     answer.peers.iter().map(SocketAddr::to_string).collect()
 }
 
-/// Announces through a connection with more headers; the address the tracker sees.
-fn seen(mut connection: Connection, headers: &str) -> String {
+/// An announce with more headers.
+fn with_headers(headers: &str) -> String {
     let target = announce(&hash(1), &peer(1), 6881, 1, "&key=1");
     let request = String::from_utf8(get_and_close(target)).expect("a target in ASCII");
-    connection.send(request.replace("\r\n\r\n", &format!("\r\n{headers}\r\n")));
+    request.replace("\r\n\r\n", &format!("\r\n{headers}\r\n"))
+}
+
+/// Announces through a connection with more headers; the address the tracker sees.
+fn seen(mut connection: Connection, headers: &str) -> String {
+    connection.send(with_headers(headers));
     let answer = announced(&connection.reply());
     connection.expect_end();
     answer.external_ip.to_string()
@@ -88,6 +93,31 @@ pub fn a_unix_socket_trusts_the_forwarded_address(engine: Engine) {
         let header = format!("X-Forwarded-For: {forwarded}\r\n");
         assert_eq!(seen(server.connect(), &header), expected);
     }
+}
+
+/// Over a Unix socket and from a proxy, a client without an address cannot be listed.
+pub fn a_forwarded_address_that_is_none_is_refused(engine: Engine) {
+    let folder = Folder::new();
+    let listener = format!("unix:{}", folder.join("muster.sock").display());
+    let options = ["--http-engine", engine.name(), "--trusted-proxies", "127.0.0.2"];
+    let server = Server::listening(&[&listener, "127.0.0.1:0"], &options);
+    let ask = |mut connection: Connection, headers: &str| {
+        connection.send(with_headers(headers));
+        let refusal = failed(&connection.reply());
+        assert_eq!(refusal.retry, "never");
+        refusal.reason
+    };
+    assert_eq!(
+        ask(server.connect(), ""),
+        "x-forwarded-for: missing, and a Unix socket has no address of its own"
+    );
+    let unknown = "X-Forwarded-For: 203.0.113.7, unknown\r\n";
+    for connection in [server.connect(), server.connect_from("127.0.0.2")] {
+        let reason = ask(connection, unknown);
+        assert_eq!(reason, "x-forwarded-for: \"unknown\" is not an address");
+    }
+    assert_eq!(seen(server.connect_from("127.0.0.3"), unknown), "127.0.0.3");
+    assert_eq!(server.get("/health").status, 200, "who asks for nothing of the kind needs none");
 }
 
 pub fn forwarded_addresses_count_from_trusted_proxies_only(engine: Engine) {
