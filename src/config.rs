@@ -17,6 +17,7 @@ use crate::limits::{ANNOUNCE_JITTER_DIVISOR, QUOTED_BYTES_MAX, UNIX_PATH_BYTES_M
 use crate::log;
 use crate::request::quoted;
 use crate::subnet::Subnet;
+use crate::token::Token;
 
 mod file;
 mod print;
@@ -57,6 +58,18 @@ pub struct Config {
     pub max_connections_per_ip: u32,
     /// Proxies whose word about the client's address counts.
     pub trusted_proxies: Vec<Subnet>,
+    /// Names by which the operator reaches the tracker, besides its addresses.
+    pub host_names: Vec<HostName>,
+    /// The file with the operator's token; empty is none.
+    pub token_file: PathBuf,
+    /// The operator's token from `MUSTER_TOKEN`, which has no flag.
+    pub token: Option<Token>,
+    /// The first hex digits that similar info hashes share.
+    pub similar_first_digits: u32,
+    /// The last hex digits that similar info hashes share.
+    pub similar_last_digits: u32,
+    /// Or the percentage of digits that they share in all.
+    pub similar_threshold: u32,
     /// The least important level that is logged.
     pub log_level: log::Level,
     /// How log lines are written.
@@ -131,6 +144,9 @@ impl Config {
 
 /// Sets one option from a variable; variables of other programs are none of our business.
 fn apply_variable(config: &mut Config, name: &str, value: &str) -> Result<(), String> {
+    if name == "MUSTER_TOKEN" {
+        config.token = Some(Token::parse(value).map_err(|wrong| format!("{name}: {wrong}"))?);
+    }
     if !name.starts_with("MUSTER_") || OTHER_VARIABLES.contains(&name) {
         return Ok(());
     }
@@ -242,6 +258,29 @@ impl fmt::Display for Listen {
             Listen::Tcp(address) => write!(f, "{address}"),
             Listen::Unix(path) => write!(f, "unix:{}", path.display()),
         }
+    }
+}
+
+/// A name of this host, such as `tracker.example.org`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HostName(pub String);
+
+impl FromStr for HostName {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let clean = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'.' || byte == b'-';
+        if text.is_empty() || !text.bytes().all(clean) {
+            let shown = quoted(text.as_bytes());
+            return Err(format!("{shown}: expected a name such as tracker.example.org, no port"));
+        }
+        Ok(HostName(text.to_owned()))
+    }
+}
+
+impl fmt::Display for HostName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
     }
 }
 

@@ -4,6 +4,7 @@
 //! Linux, `tiny` anywhere) do sockets and nothing else, so both answer alike to the byte. Whatever
 //! goes wrong with an announce or a scrape is a 200 with a bencoded `failure reason`, since clients
 //! ignore the body of anything else; the other statuses are for requests that are wrong as HTTP.
+//! What is the operator's goes on to [`Service::serve_operator`].
 //! Nothing here allocates with the size of the input: buffers in [`Work`] are used again.
 
 #![cfg_attr(
@@ -11,18 +12,26 @@
     deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)
 )]
 
+pub mod access;
 #[cfg(target_os = "linux")]
 pub mod admission;
+#[cfg(target_os = "linux")]
+pub mod body;
 pub mod conn;
 #[cfg(target_os = "linux")]
 pub mod desk;
 #[cfg(target_os = "linux")]
 pub mod epoll;
 pub mod forwarded;
+#[cfg(target_os = "linux")]
+pub mod handover;
 pub mod head;
+pub mod operator;
+pub mod overview;
 pub mod query;
 pub mod reply;
 pub mod status;
+pub mod stream;
 pub mod table;
 pub mod tiny;
 
@@ -36,15 +45,15 @@ use crate::stats::Stats;
 use crate::subnet::Subnet;
 use crate::tracker::Tracker;
 
+use access::Denied;
 use head::{Body, Head, Method};
-use query::Route;
-use reply::Announced;
+use operator::Operator;
+use query::{OperatorRoute, Route};
+use reply::{Announced, Scraped};
 use status::Status;
 
 const TEXT: &str = "text/plain";
 const JSON: &str = "application/json";
-/// The methods of every route so far.
-const ALLOW: &str = "GET, HEAD";
 
 /// Answers requests. Shared by every thread of an engine.
 #[derive(Debug)]
@@ -57,6 +66,8 @@ pub struct Service {
     pub clock: Arc<Clock>,
     /// What the operator decides about answers.
     pub settings: Settings,
+    /// What the operator can do.
+    pub operator: Operator,
 }
 
 /// What the operator decides about answers.
@@ -77,7 +88,6 @@ pub struct Work {
     pub body: Vec<u8>,
     peers: PeerBuf,
     hashes: Vec<InfoHash>,
-    files: Vec<(InfoHash, SwarmCounts)>,
 }
 
 impl Work {
@@ -88,7 +98,6 @@ impl Work {
             body: Vec::new(),
             peers: PeerBuf::new(),
             hashes: Vec::with_capacity(SCRAPE_HASHES_MAX),
-            files: Vec::with_capacity(SCRAPE_HASHES_MAX),
         }
     }
 }
@@ -97,6 +106,26 @@ impl Default for Work {
     fn default() -> Self {
         Work::new()
     }
+}
+
+/// Whose request it is, and when it came.
+#[derive(Clone, Copy)]
+pub struct Caller<'a> {
+    /// The canonical address it came from; `None` on a Unix socket.
+    pub remote: Option<IpAddr>,
+    /// Tells the canonical address it came to; asked only where that matters.
+    pub local: &'a dyn Fn() -> Option<IpAddr>,
+    /// The time.
+    pub now: Seconds,
+}
+
+/// What becomes of a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It is answered.
+    Answered(Answer),
+    /// It is the operator's and goes to [`Service::serve_operator`], on a thread that may wait.
+    Operator,
 }
 
 /// An answer; its body is in [`Work::body`].
@@ -109,25 +138,41 @@ pub struct Answer {
 }
 
 impl Service {
-    /// Answers one request that came from `remote` (`None`: over a Unix socket) at `now`.
-    pub fn answer(
-        &self,
-        head: &Head<'_>,
-        remote: Option<IpAddr>,
-        now: Seconds,
-        work: &mut Work,
-    ) -> Answer {
+    /// Answers one request, or finds that it is the operator's.
+    pub fn answer(&self, head: &Head<'_>, caller: Caller<'_>, work: &mut Work) -> Outcome {
         work.body.clear();
         let route = Route::of(head.path, head.query);
-        if route != Route::NotFound && !matches!(head.method, Method::Get | Method::Head) {
-            return self.plain(work, Status::MethodNotAllowed { allow: ALLOW }, "use GET here\n");
+        let allow = allowed_methods(&route);
+        let method = match head.method {
+            Method::Get | Method::Head => "GET",
+            Method::Post => "POST",
+            Method::Other => "",
+        };
+        let takes_body = matches!(route, Route::Operator(OperatorRoute::AddTorrentInfo));
+        if !allow.is_empty() && !allow.split(", ").any(|allowed| allowed == method) {
+            let status = Status::MethodNotAllowed { allow };
+            let text = format!("method: use {allow} here");
+            return Outcome::Answered(self.explain(route, status, &text, work));
         }
-        if route != Route::NotFound && head.body != Body::None {
-            return self.plain(work, Status::ContentTooLarge, "no body is taken here\n");
+        if !allow.is_empty() && head.body != Body::None && !takes_body {
+            let text = "body: none is taken here";
+            return Outcome::Answered(self.explain(route, Status::ContentTooLarge, text, work));
         }
-        match route {
-            Route::Announce { .. } => self.answer_announce(head, remote, now, work),
-            Route::Scrape { .. } => self.answer_scrape(head, work),
+        Outcome::Answered(match route {
+            Route::Announce { .. } => self.answer_announce(head, caller, work),
+            Route::Scrape { .. } if query::has_info_hash(head.query) => {
+                self.answer_scrape(head, work)
+            }
+            Route::Scrape { .. } if self.check_operator(head, caller).is_ok() => {
+                return Outcome::Operator;
+            }
+            Route::Scrape { .. } => {
+                self.refuse(&Refused::parameter("info_hash", "missing"), head, work)
+            }
+            Route::Operator(operator_route) => match self.check_operator(head, caller) {
+                Ok(()) => return Outcome::Operator,
+                Err(denied) => self.deny(operator_route, denied, work),
+            },
             Route::Health => self.plain(work, Status::Ok, "ok\n"),
             Route::Root => self.plain(work, Status::Ok, &self.introduction(head)),
             Route::NotFound => self.plain(
@@ -135,7 +180,33 @@ impl Service {
                 Status::NotFound,
                 "nothing is here; this is a BitTorrent tracker, announce at /announce\n",
             ),
+        })
+    }
+
+    fn check_operator(&self, head: &Head<'_>, caller: Caller<'_>) -> Result<(), Denied> {
+        access::check(&self.operator.access, head, caller.remote, (caller.local)())
+    }
+
+    /// Answers who is not the operator: with totals where there are some for everybody.
+    fn deny(&self, route: OperatorRoute, denied: Denied, work: &mut Work) -> Answer {
+        if route == OperatorRoute::Stats && denied == Denied::Stranger {
+            let (totals, stats) = (self.tracker.totals(), self.stats.snapshot());
+            overview::encode_totals(&mut work.body, totals, &stats);
+            return Answer { status: Status::Ok, content_type: JSON };
         }
+        self.stats.operator_denied.add();
+        self.explain(Route::Operator(route), Status::Forbidden, &denied.to_string(), work)
+    }
+
+    /// What is wrong with a request as HTTP: in JSON on the operator's routes, else in a line of
+    /// text.
+    fn explain(&self, route: Route<'_>, status: Status, text: &str, work: &mut Work) -> Answer {
+        if !matches!(route, Route::Operator(_)) {
+            return self.plain(work, status, &format!("{text}\n"));
+        }
+        let error = serde_json::json!({ "error": text });
+        work.body.extend_from_slice(format!("{error}\n").as_bytes());
+        Answer { status, content_type: JSON }
     }
 
     /// Whether what a proxy at this address says about its clients counts.
@@ -144,14 +215,8 @@ impl Service {
         self.settings.trusted_proxies.iter().any(|subnet| subnet.contains(ip))
     }
 
-    fn answer_announce(
-        &self,
-        head: &Head<'_>,
-        remote: Option<IpAddr>,
-        now: Seconds,
-        work: &mut Work,
-    ) -> Answer {
-        match self.announce(head, remote, now, work) {
+    fn answer_announce(&self, head: &Head<'_>, caller: Caller<'_>, work: &mut Work) -> Answer {
+        match self.announce(head, caller, work) {
             Ok(content_type) => {
                 self.stats.announces.add();
                 Answer { status: Status::Ok, content_type }
@@ -163,14 +228,13 @@ impl Service {
     fn announce(
         &self,
         head: &Head<'_>,
-        remote: Option<IpAddr>,
-        now: Seconds,
+        caller: Caller<'_>,
         work: &mut Work,
     ) -> Result<&'static str, Refused> {
         let trusted = &self.settings.trusted_proxies;
-        let client = forwarded::client_address(remote, &head.forwarded_for, trusted)?;
+        let client = forwarded::client_address(caller.remote, &head.forwarded_for, trusted)?;
         let announce = query::parse_announce(head.query, client.ip, client.may_name_address)?;
-        let counts = self.tracker.announce(&announce.request, now, &mut work.peers)?;
+        let counts = self.tracker.announce(&announce.request, caller.now, &mut work.peers)?;
         let interval = self.interval(&mut work.peers.random);
         let announced = Announced {
             counts,
@@ -193,19 +257,25 @@ impl Service {
             return self.refuse(&refused, head, work);
         }
         self.stats.scrapes.add();
-        work.files.clear();
-        for hash in &work.hashes {
-            // libtorrent takes a reply without the hash it asked for as an error: unknown is all
-            // zeros.
-            work.files.push((*hash, self.tracker.scrape(hash).unwrap_or_default()));
-        }
-        let files = work.files.iter().copied();
         if wants_json(head) {
+            let hashes = work.hashes.iter();
+            let files = hashes.map(|hash| self.scraped(*hash, self.tracker.scrape(hash)));
             reply::encode_scrape_json(&mut work.body, files);
             return Answer { status: Status::Ok, content_type: JSON };
         }
-        reply::encode_scrape(&mut work.body, files);
+        // libtorrent takes a reply without the hash it asked for as an error: unknown is all zeros.
+        let counts = |hash: &InfoHash| (*hash, self.tracker.scrape(hash).unwrap_or_default());
+        reply::encode_scrape(&mut work.body, work.hashes.iter().map(counts));
         Answer { status: Status::Ok, content_type: TEXT }
+    }
+
+    /// A torrent in a scrape for people; `counts` are `None` if it is not tracked.
+    fn scraped(&self, info_hash: InfoHash, counts: Option<SwarmCounts>) -> Scraped {
+        let registration =
+            self.tracker.summary(&info_hash).and_then(|torrent| torrent.registration);
+        let similar = if counts.is_none() { self.tracker.similar(&info_hash) } else { None };
+        let name = registration.map(|registration| registration.name).unwrap_or_default();
+        Scraped { info_hash, counts: counts.unwrap_or_default(), name, similar }
     }
 
     fn refuse(&self, refused: &Refused, head: &Head<'_>, work: &mut Work) -> Answer {
@@ -253,6 +323,16 @@ impl Service {
             peers = totals.peers,
             announces = stats.announces,
         )
+    }
+}
+
+/// The methods that a route takes; HEAD is a GET. None for what does not exist.
+fn allowed_methods(route: &Route<'_>) -> &'static str {
+    match route {
+        Route::Operator(OperatorRoute::AddTorrentInfo | OperatorRoute::Shutdown) => "POST",
+        Route::Operator(OperatorRoute::SaveState) => "GET, POST",
+        Route::NotFound => "",
+        _ => "GET, HEAD",
     }
 }
 

@@ -64,8 +64,10 @@
 pub mod addresses;
 pub mod bencode;
 pub mod cli;
+pub mod client_name;
 pub mod clock;
 pub mod config;
+pub mod hash_text;
 pub mod http;
 pub mod limits;
 pub mod listen;
@@ -79,4 +81,5 @@ pub mod stats;
 pub mod store;
 pub mod subnet;
 pub mod sweeper;
+pub mod token;
 pub mod tracker;

@@ -57,6 +57,17 @@ pub const CREATED_BY_BYTES_MAX: usize = 256;
 /// Torrents compared for each block of digits that a similar hash could share: random hashes share
 /// none, and a crowd made to share one must not cost more than this.
 pub const SIMILAR_CANDIDATES_MAX: usize = 256;
+/// Percent of the digits that similar hashes have in common: below 85 a sixth of the digits may
+/// differ, and the blocks that must not become too short to be worth an index.
+pub const SIMILAR_PERCENT_DEFAULT: u32 = 95;
+/// See [`SIMILAR_PERCENT_DEFAULT`].
+pub const SIMILAR_PERCENT_RANGE: (u32, u32) = (85, 100);
+/// The first and the last digits that similar hashes have in common, as in the original tracker.
+pub const SIMILAR_FIRST_DIGITS_DEFAULT: u32 = 10;
+/// See [`SIMILAR_FIRST_DIGITS_DEFAULT`].
+pub const SIMILAR_LAST_DIGITS_DEFAULT: u32 = 5;
+/// Names by which the operator may reach the tracker.
+pub const HOST_NAMES_COUNT_MAX: usize = 64;
 /// Finished downloads that wait to be written down; more are in the next full save.
 pub const COMPLETED_QUEUE_MAX: usize = 65_536;
 /// Peers copied under one hold of a shard lock for a save or a page: about 100 microseconds.
@@ -83,12 +94,20 @@ pub const HTTP_HEADERS_MAX: usize = 64;
 pub const HTTP_READ_BYTES: usize = 16 * 1024;
 /// Replies to pipelined requests gathered before the client has to take some.
 pub const HTTP_OUTPUT_BYTES_MAX: usize = 16 * 1024;
-/// The body of an error reply that explains itself.
+/// The body of a request, where a route takes one.
+pub const HTTP_BODY_BYTES_MAX: usize = 1024 * 1024;
+/// The line with a chunk's size and extensions, or a trailer line.
+pub const HTTP_CHUNK_LINE_BYTES_MAX: usize = 1024;
+/// A part of a streamed reply.
+pub const HTTP_STREAM_BYTES: usize = 64 * 1024;
+/// What a refused client may still send before it is cut off.
 pub const HTTP_DRAIN_BYTES_MAX: usize = 256 * 1024;
 /// A whole head must arrive within this of its first byte.
 pub const HTTP_HEAD_MILLIS_MAX: u64 = 10_000;
 /// A connection may wait this long for a request, the first or the next.
 pub const HTTP_IDLE_MILLIS_MAX: u64 = 30_000;
+/// A whole body must arrive within this.
+pub const HTTP_BODY_MILLIS_MAX: u64 = 30_000;
 /// A reply must be taken by the client within this.
 pub const HTTP_WRITE_MILLIS_MAX: u64 = 10_000;
 /// After an error reply, what the client still sends is read and dropped for this long, so that the
@@ -106,6 +125,10 @@ pub const HTTP_CONNECTIONS_COUNT_MAX: u32 = 1_048_576;
 pub const HTTP_ACCEPT_BURST: usize = 64;
 /// Connections the kernel holds for us until they are accepted.
 pub const HTTP_BACKLOG: i32 = 4096;
+/// Threads for the operator's requests, and requests that may wait for one.
+pub const OPERATOR_THREADS: usize = 2;
+/// See [`OPERATOR_THREADS`].
+pub const OPERATOR_QUEUE_MAX: usize = 16;
 /// Worker threads at the most, whatever the host or the operator says.
 pub const WORKERS_MAX: usize = 256;
 /// Torrents in one scrape: no more can stand in one head (`info_hash=` and 20 bytes each).

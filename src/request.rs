@@ -189,6 +189,19 @@ pub struct AnnounceRequest {
     pub peer_ids: bool,
 }
 
+impl AnnounceRequest {
+    /// Whether this may be a leecher that does not know yet what it lacks.
+    ///
+    /// aria2 (1.36) announces a magnet link with `left=0` until it has fetched the metadata, for
+    /// which it needs a seeder. It is told of them, as nobody else who has everything is; a magnet
+    /// link of other clients comes with a `left` above 0.
+    #[must_use]
+    pub fn may_lack_metadata(&self) -> bool {
+        let is_aria2 = self.identity.peer_id.0.starts_with(b"A2-");
+        is_aria2 && self.left == 0 && self.uploaded == 0 && self.downloaded == 0
+    }
+}
+
 /// What a swarm holds (BEP 48, BEP 21).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SwarmCounts {

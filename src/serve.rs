@@ -3,17 +3,21 @@
 //! [`start`] gives a running tracker to whoever wants one in-process; [`run`] is the program, from
 //! the first line it prints to the last.
 
+use std::fs;
 use std::io::{self, Write as _};
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::addresses;
-use crate::clock::Clock;
+use crate::clock::{Clock, unix_time};
 use crate::config::{Config, HttpEngine};
+use crate::http::access::Access;
+use crate::http::operator::Operator;
 use crate::http::{Service, Settings, tiny};
 #[cfg(target_os = "linux")]
 use crate::http::{admission::ConnectionLimits, epoll};
@@ -22,7 +26,9 @@ use crate::listen::Listener;
 use crate::log;
 use crate::signals;
 use crate::stats::Stats;
+use crate::store::Store;
 use crate::sweeper;
+use crate::token::Token;
 use crate::tracker::{Tolerance, Tracker, TrackerLimits};
 
 enum Engine {
@@ -41,14 +47,41 @@ pub struct Running {
     listening: Vec<String>,
 }
 
+/// What asks a tracker to stop: a signal, or the operator.
+#[derive(Debug, Default)]
+pub struct StopSignal {
+    asked: Mutex<bool>,
+    changed: Condvar,
+}
+
+impl StopSignal {
+    /// Asks.
+    pub fn ask(&self) {
+        *self.asked.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        self.changed.notify_all();
+    }
+
+    /// Waits until somebody has asked.
+    pub fn wait(&self) {
+        let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
+        while !*asked {
+            asked = self.changed.wait(asked).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+}
+
 /// Opens the listeners and starts every thread.
 pub fn start(config: &Config) -> Result<Running, String> {
+    start_with(config, &Arc::default())
+}
+
+fn start_with(config: &Config, stop: &Arc<StopSignal>) -> Result<Running, String> {
     let descriptors = raise_descriptor_limit();
     let listeners: Vec<Listener> =
         config.listen.iter().map(Listener::open).collect::<Result<_, _>>()?;
     let addresses = listeners.iter().filter_map(Listener::address).collect();
     let listening = listeners.iter().map(Listener::to_string).collect();
-    let service = Arc::new(service(config));
+    let service = Arc::new(service(config, stop)?);
     let workers = workers(config.workers);
     let engine = match config.http_engine {
         #[cfg(target_os = "linux")]
@@ -67,18 +100,14 @@ pub fn start(config: &Config) -> Result<Running, String> {
     Ok(Running { service, engine, sweeper, stopping, addresses, listening })
 }
 
-/// Runs the tracker until SIGINT or SIGTERM.
+/// Runs the tracker until SIGINT, SIGTERM or the operator stops it.
 pub fn run(config: &Config) -> Result<(), String> {
-    let stop_now = Arc::new(AtomicBool::new(false));
-    let main_thread = thread::current();
+    let stop = Arc::new(StopSignal::default());
     signals::watch({
-        let stop_now = Arc::clone(&stop_now);
-        move || {
-            stop_now.store(true, Ordering::Relaxed);
-            main_thread.unpark();
-        }
+        let stop = Arc::clone(&stop);
+        move || stop.ask()
     })?;
-    let running = start(config)?;
+    let running = start_with(config, &stop)?;
     log::info(format_args!(
         "muster {} serves with {} and {} workers; peers time out after {} s",
         env!("CARGO_PKG_VERSION"),
@@ -87,9 +116,7 @@ pub fn run(config: &Config) -> Result<(), String> {
         config.peer_timeout,
     ));
     running.announce_itself();
-    while !stop_now.load(Ordering::Relaxed) {
-        thread::park();
-    }
+    stop.wait();
     log::info("stopping: no new connections, what is in flight has 5 s to finish");
     running.stop();
     Ok(())
@@ -151,24 +178,48 @@ impl Running {
     }
 }
 
-fn service(config: &Config) -> Service {
+fn service(config: &Config, stop: &Arc<StopSignal>) -> Result<Service, String> {
+    let digits = |count: u32| u8::try_from(count).unwrap_or(40);
     let limits = TrackerLimits {
         peer_timeout: config.peer_timeout,
         torrents_max: config.max_torrents,
         peers_max: config.max_peers,
-        tolerance: Tolerance { first_digits: 10, last_digits: 5, same_digits: 38 },
+        tolerance: Tolerance {
+            first_digits: digits(config.similar_first_digits),
+            last_digits: digits(config.similar_last_digits),
+            same_digits: digits((40 * config.similar_threshold).div_ceil(100)),
+        },
     };
     let settings = Settings {
         announce_interval: config.announce_interval,
         min_interval: config.min_interval,
         trusted_proxies: config.trusted_proxies.clone(),
     };
-    Service {
-        tracker: Arc::new(Tracker::new(limits)),
+    let host_names = config.host_names.iter().map(ToString::to_string).collect();
+    let access = Access { token: token(config)?, host_names };
+    let stop = Arc::clone(stop);
+    let (tracker, clock) = (Tracker::new(limits), Clock::new());
+    let timeout = config.peer_timeout;
+    let (store, _) = Store::open(Path::new(""), &tracker, clock.seconds(), unix_time(), timeout)?;
+    let operator = Operator { access, store: Arc::new(store), stop: Box::new(move || stop.ask()) };
+    Ok(Service {
+        tracker: Arc::new(tracker),
         stats: Arc::new(Stats::default()),
-        clock: Arc::new(Clock::new()),
+        clock: Arc::new(clock),
         settings,
+        operator,
+    })
+}
+
+/// The operator's token: from the variable, else from the file.
+fn token(config: &Config) -> Result<Option<Token>, String> {
+    if config.token.is_some() || config.token_file.as_os_str().is_empty() {
+        return Ok(config.token.clone());
     }
+    let path = config.token_file.display();
+    let text = fs::read_to_string(&config.token_file)
+        .map_err(|error| format!("token-file {path}: {error}"))?;
+    Token::parse(&text).map(Some).map_err(|error| format!("token-file {path}: {error}"))
 }
 
 /// Worker threads: as many as asked for, or one a core.

@@ -18,6 +18,13 @@ macro_rules! counters {
             $($(#[$doc])* pub $name: u64,)*
         }
 
+        impl Snapshot {
+            /// The counters by their names.
+            pub fn iter(&self) -> impl Iterator<Item = (&'static str, u64)> {
+                [$((stringify!($name), self.$name),)*].into_iter()
+            }
+        }
+
         impl Stats {
             /// What the counters show now.
             #[must_use]
@@ -37,6 +44,8 @@ counters! {
     refusals,
     /// Requests that were not HTTP, or nothing that is served.
     http_errors,
+    /// Requests to operator routes that were not the operator's.
+    operator_denied,
     /// TCP and Unix connections accepted.
     connections,
     /// Connections closed because they kept a deadline waiting.
@@ -74,5 +83,7 @@ mod tests {
         stats.scrapes.add();
         let wanted = Snapshot { announces: 2, scrapes: 1, ..Snapshot::default() };
         assert_eq!(stats.snapshot(), wanted);
+        let counted: Vec<_> = stats.snapshot().iter().filter(|&(_, count)| count > 0).collect();
+        assert_eq!(counted, [("announces", 2), ("scrapes", 1)]);
     }
 }

@@ -52,6 +52,8 @@ pub struct Totals {
     pub torrents: u32,
     /// Peers; one that is in two swarms counts twice.
     pub peers: u32,
+    /// The seeders among them.
+    pub seeders: u32,
 }
 
 /// All torrents and their peers. Shared by every thread.
@@ -63,6 +65,7 @@ pub struct Tracker {
     keys: RandomState,
     torrents: AtomicU32,
     peers: AtomicU32,
+    seeders: AtomicU32,
     /// Locked within a shard's lock, and never held while one is taken.
     similar: Mutex<Similar>,
     /// Registered torrents whose downloads have grown since [`Tracker::take_completed`].
@@ -119,6 +122,7 @@ impl Tracker {
             keys: RandomState::new(),
             torrents: AtomicU32::new(0),
             peers: AtomicU32::new(0),
+            seeders: AtomicU32::new(0),
             similar: Mutex::new(Similar::new(limits.tolerance)),
             completed: Mutex::new(Vec::new()),
         }
@@ -145,8 +149,8 @@ impl Tracker {
             None => self.add_torrent(&mut torrents, hash, &request.info_hash)?,
         };
         let Torrent { swarm, announced, registration, .. } = &mut torrents.all[slot as usize];
-        let before = swarm.len();
-        if self.peers_full() || before >= SWARM_PEERS_MAX {
+        let before = Size::of(swarm);
+        if self.peers_full() || before.peers >= SWARM_PEERS_MAX {
             let joins = request.event != Event::Stopped;
             if joins && !swarm.has(&self.keys, &request.identity) {
                 return Err(full("peers", self.limits.peers_max.min(SWARM_PEERS_MAX)));
@@ -154,7 +158,7 @@ impl Tracker {
         }
         *announced = now;
         let counts = swarm.announce(&self.keys, request, now, out);
-        self.count_peers(before, swarm.len());
+        self.count_peers(before, Size::of(swarm));
         let registered = registration.is_some();
         drop(torrents);
         if registered && request.event == Event::Completed {
@@ -284,12 +288,12 @@ impl Tracker {
         *announced = (*announced).max(now);
         swarm.restore_downloads(downloads);
         for peer in peers {
-            let before = swarm.len();
-            if self.peers_full() || before >= SWARM_PEERS_MAX {
+            let before = Size::of(swarm);
+            if self.peers_full() || before.peers >= SWARM_PEERS_MAX {
                 return;
             }
             swarm.restore(&self.keys, peer);
-            self.count_peers(before, swarm.len());
+            self.count_peers(before, Size::of(swarm));
         }
     }
 
@@ -305,6 +309,7 @@ impl Tracker {
         Totals {
             torrents: self.torrents.load(Ordering::Relaxed),
             peers: self.peers.load(Ordering::Relaxed),
+            seeders: self.seeders.load(Ordering::Relaxed),
         }
     }
 
@@ -337,9 +342,9 @@ impl Tracker {
     fn sweep_torrent(&self, torrents: &mut Torrents, nth: usize, below: u32, now: Seconds) -> u32 {
         let timeout = self.limits.peer_timeout;
         let Torrent { swarm, announced, registration, info_hash } = &mut torrents.all[nth];
-        let before = swarm.len();
+        let before = Size::of(swarm);
         let below = swarm.expire(&self.keys, now, timeout, below, SWEEP_STEP_PEERS_MAX as u32);
-        self.count_peers(before, swarm.len());
+        self.count_peers(before, Size::of(swarm));
         if swarm.len() == 0 && registration.is_none() && now.since(*announced) > timeout {
             self.similar.lock().unwrap_or_else(PoisonError::into_inner).remove(info_hash);
             torrents.remove(&self.keys, nth as u32);
@@ -353,10 +358,13 @@ impl Tracker {
         self.shards[shard].0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn count_peers(&self, before: u32, after: u32) {
-        if after != before {
-            // Wraps round for a decrease, as unsigned addition does.
-            self.peers.fetch_add(after.wrapping_sub(before), Ordering::Relaxed);
+    fn count_peers(&self, before: Size, after: Size) {
+        // A decrease wraps round, as unsigned addition does.
+        if after.peers != before.peers {
+            self.peers.fetch_add(after.peers.wrapping_sub(before.peers), Ordering::Relaxed);
+        }
+        if after.seeders != before.seeders {
+            self.seeders.fetch_add(after.seeders.wrapping_sub(before.seeders), Ordering::Relaxed);
         }
     }
 
@@ -384,6 +392,19 @@ impl Tracker {
 
     fn peers_full(&self) -> bool {
         self.peers.load(Ordering::Relaxed) >= self.limits.peers_max
+    }
+}
+
+/// What of a swarm the totals count.
+#[derive(Clone, Copy)]
+struct Size {
+    peers: u32,
+    seeders: u32,
+}
+
+impl Size {
+    fn of(swarm: &Swarm) -> Size {
+        Size { peers: swarm.len(), seeders: swarm.counts().complete }
     }
 }
 

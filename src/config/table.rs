@@ -6,15 +6,17 @@
 
 use std::fmt::Display;
 use std::net::{Ipv6Addr, SocketAddr};
+use std::path::PathBuf;
 use std::str::FromStr;
 
 use super::{Config, HttpEngine, Listen};
 use crate::limits::{
-    ANNOUNCE_INTERVAL_SECONDS_DEFAULT, ANNOUNCE_INTERVAL_SECONDS_RANGE, HTTP_CONNECTIONS_COUNT_MAX,
-    HTTP_CONNECTIONS_PER_IP_DEFAULT, LISTEN_COUNT_MAX, MIN_INTERVAL_SECONDS_DEFAULT,
-    MIN_INTERVAL_SECONDS_RANGE, PEER_TIMEOUT_SECONDS_DEFAULT, PEER_TIMEOUT_SECONDS_RANGE,
-    PEERS_MAX_DEFAULT, PORT_DEFAULT, TORRENTS_MAX_DEFAULT, TRACKED_COUNT_MAX,
-    TRUSTED_PROXIES_COUNT_MAX, WORKERS_MAX,
+    ANNOUNCE_INTERVAL_SECONDS_DEFAULT, ANNOUNCE_INTERVAL_SECONDS_RANGE, HOST_NAMES_COUNT_MAX,
+    HTTP_CONNECTIONS_COUNT_MAX, HTTP_CONNECTIONS_PER_IP_DEFAULT, LISTEN_COUNT_MAX,
+    MIN_INTERVAL_SECONDS_DEFAULT, MIN_INTERVAL_SECONDS_RANGE, PEER_TIMEOUT_SECONDS_DEFAULT,
+    PEER_TIMEOUT_SECONDS_RANGE, PEERS_MAX_DEFAULT, PORT_DEFAULT, SIMILAR_FIRST_DIGITS_DEFAULT,
+    SIMILAR_LAST_DIGITS_DEFAULT, SIMILAR_PERCENT_DEFAULT, SIMILAR_PERCENT_RANGE,
+    TORRENTS_MAX_DEFAULT, TRACKED_COUNT_MAX, TRUSTED_PROXIES_COUNT_MAX, WORKERS_MAX,
 };
 use crate::log;
 use crate::request::quoted;
@@ -72,7 +74,7 @@ pub fn option_named(key: &str) -> Option<&'static ConfigOption> {
 }
 
 /// All options, in the order in which people are shown them.
-pub static OPTIONS: [ConfigOption; 14] = [
+pub static OPTIONS: [ConfigOption; 19] = [
     ConfigOption {
         key: "listen",
         value_name: "ADDR:PORT",
@@ -198,6 +200,58 @@ pub static OPTIONS: [ConfigOption; 14] = [
         get: |config| joined(&config.trusted_proxies),
     },
     ConfigOption {
+        key: "host-names",
+        value_name: "NAME",
+        kind: Kind::List,
+        help: "Names by which you reach the operator routes; addresses and localhost always do",
+        comment: "A page in your browser could make another name point here (DNS rebinding), so \
+                  other names are refused on operator routes. Announces go to any name.",
+        set: |config, text| set_list(&mut config.host_names, text, 0, HOST_NAMES_COUNT_MAX),
+        get: |config| joined(&config.host_names),
+    },
+    ConfigOption {
+        key: "token-file",
+        value_name: "PATH",
+        kind: Kind::Text,
+        help: "File with the token that makes a request from elsewhere the operator's",
+        comment: "At least 16 characters; make one with: head -c 24 /dev/urandom | base64. \
+                  The variable MUSTER_TOKEN holds the token itself and wins over the file. Without \
+                  a token only this host is the operator.",
+        set: |config, text| {
+            config.token_file = PathBuf::from(text);
+            Ok(())
+        },
+        get: |config| config.token_file.display().to_string(),
+    },
+    ConfigOption {
+        key: "similar-first-digits",
+        value_name: "DIGITS",
+        kind: Kind::Number,
+        help: "Info hashes are similar if this many of their first hex digits agree,",
+        comment: "A registration or scrape of a hash that is not tracked, but similar to one that \
+                  is, is taken as a typo for it. 0 here and below leaves this rule out.",
+        set: |config, text| set_count(&mut config.similar_first_digits, text, (0, 40)),
+        get: |config| config.similar_first_digits.to_string(),
+    },
+    ConfigOption {
+        key: "similar-last-digits",
+        value_name: "DIGITS",
+        kind: Kind::Number,
+        help: "... and this many of their last ones,",
+        comment: "",
+        set: |config, text| set_count(&mut config.similar_last_digits, text, (0, 40)),
+        get: |config| config.similar_last_digits.to_string(),
+    },
+    ConfigOption {
+        key: "similar-threshold",
+        value_name: "PERCENT",
+        kind: Kind::Number,
+        help: "... or if at least this percentage of all 40 agree; 100 leaves this rule out",
+        comment: "95 lets two digits differ. 0.95 is understood too.",
+        set: |config, text| set_percent(&mut config.similar_threshold, text, SIMILAR_PERCENT_RANGE),
+        get: |config| config.similar_threshold.to_string(),
+    },
+    ConfigOption {
         key: "log-level",
         value_name: "LEVEL",
         kind: Kind::Text,
@@ -236,6 +290,12 @@ pub(super) fn default_config() -> Config {
         max_connections: 0,
         max_connections_per_ip: HTTP_CONNECTIONS_PER_IP_DEFAULT,
         trusted_proxies: Vec::new(),
+        host_names: Vec::new(),
+        token_file: PathBuf::new(),
+        token: None,
+        similar_first_digits: SIMILAR_FIRST_DIGITS_DEFAULT,
+        similar_last_digits: SIMILAR_LAST_DIGITS_DEFAULT,
+        similar_threshold: SIMILAR_PERCENT_DEFAULT,
         log_level: log::Level::Info,
         log_format: log::Format::Text,
     }
@@ -256,6 +316,21 @@ fn set_count(field: &mut u32, text: &str, range: (u32, u32)) -> Result<(), Strin
     let (min, max) = range;
     *field = parse_digits(text).filter(|count| (min..=max).contains(count)).ok_or_else(|| {
         format!("{}: expected a number from {min} to {max}", quoted(text.as_bytes()))
+    })?;
+    Ok(())
+}
+
+/// A percentage, or a part of one such as 0.95.
+fn set_percent(field: &mut u32, text: &str, range: (u32, u32)) -> Result<(), String> {
+    let (min, max) = range;
+    let part = text.strip_prefix("0.").filter(|digits| (1..=2).contains(&digits.len()));
+    let percent = match part {
+        Some(digits) if digits.len() == 1 => parse_digits(digits).map(|tenths| tenths * 10),
+        Some(digits) => parse_digits(digits),
+        None => parse_digits(text.strip_suffix('%').unwrap_or(text)),
+    };
+    *field = percent.filter(|percent| (min..=max).contains(percent)).ok_or_else(|| {
+        format!("{}: expected a percentage from {min} to {max}", quoted(text.as_bytes()))
     })?;
     Ok(())
 }

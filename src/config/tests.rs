@@ -6,7 +6,7 @@ use crate::limits::{
 };
 
 /// For every option: a text that is not its default, and what goes with it to be valid.
-const CHANGED: [(&str, &str); 14] = [
+const CHANGED: [(&str, &str); 19] = [
     ("listen", "127.0.0.1:80,[::1]:0,unix:/run/muster.sock"),
     ("http-engine", "tiny_http"),
     ("allow-tiny-http-remote-crash", "true"),
@@ -19,6 +19,11 @@ const CHANGED: [(&str, &str); 14] = [
     ("max-connections", "7"),
     ("max-connections-per-ip", "8"),
     ("trusted-proxies", "127.0.0.1,10.0.0.0/8,fd00::/8"),
+    ("host-names", "tracker.example.org"),
+    ("token-file", "/etc/muster/token"),
+    ("similar-first-digits", "8"),
+    ("similar-last-digits", "4"),
+    ("similar-threshold", "90"),
     ("log-level", "debug"),
     ("log-format", "json"),
 ];
@@ -115,7 +120,7 @@ fn a_flag_wins_over_a_variable_and_a_variable_over_the_file() {
 
 #[test]
 fn variables_of_others_and_those_that_are_no_options_are_left_alone() {
-    for name in ["PATH", "MUSTER_CONFIG", "MUSTER_TOKEN", "MUSTERING", "muster_workers"] {
+    for name in ["PATH", "MUSTER_CONFIG", "MUSTERING", "muster_workers"] {
         assert_eq!(from_environment(name, "x"), Ok(Config::default()), "{name}");
     }
 }

@@ -9,15 +9,12 @@
     deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)
 )]
 
-use std::net::IpAddr;
-
 use crate::limits::{HTTP_HEAD_BYTES_MAX, HTTP_OUTPUT_BYTES_MAX};
-use crate::request::Seconds;
 
 use super::head::{self, Body, Head, Method, Parsed, Problem};
 use super::status::{Connection, encode_head};
 use super::table::Afterwards;
-use super::{Service, Work};
+use super::{Answer, Caller, Outcome, Service, Work};
 
 /// What [`serve`] did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,24 +27,14 @@ pub struct Served {
     pub afterwards: Afterwards,
 }
 
-/// The side of a connection that stays the same from request to request.
-#[derive(Clone, Copy, Debug)]
-pub struct Setting {
-    /// The other side's canonical address; `None` on a Unix socket.
-    pub remote: Option<IpAddr>,
-    /// The time for everything served now.
-    pub now: Seconds,
-    /// Whether the server is stopping: each reply says so and is the last.
-    pub stopping: bool,
-}
-
 /// Answers the requests in `input` by appending to `out`, until it holds no whole one any more or
-/// `out` has grown to [`HTTP_OUTPUT_BYTES_MAX`].
+/// `out` has grown to [`HTTP_OUTPUT_BYTES_MAX`]. Of `input`, `searched` bytes are known to hold no
+/// end of a head. When `stopping`, each reply is the last of its connection.
 pub fn serve(
     service: &Service,
-    setting: Setting,
-    input: &[u8],
-    searched: usize,
+    caller: Caller<'_>,
+    stopping: bool,
+    (input, searched): (&[u8], usize),
     work: &mut Work,
     out: &mut Vec<u8>,
 ) -> Served {
@@ -76,8 +63,11 @@ pub fn serve(
                 break Afterwards::Drain;
             }
             Parsed::Complete(head, length) => {
+                let Outcome::Answered(reply) = service.answer(&head, caller, work) else {
+                    break Afterwards::HandOver;
+                };
                 rest = rest.get(length..).unwrap_or_default();
-                match answer(service, setting, &head, work, out) {
+                match encode_reply(reply, &head, stopping, work, out) {
                     Afterwards::Wait => {}
                     ends => break ends,
                 }
@@ -87,18 +77,17 @@ pub fn serve(
     Served { consumed: input.len() - rest.len(), searched, afterwards }
 }
 
-/// Answers one request.
-fn answer(
-    service: &Service,
-    setting: Setting,
+/// Appends a reply; what follows from it for the connection.
+fn encode_reply(
+    reply: Answer,
     head: &Head<'_>,
-    work: &mut Work,
+    stopping: bool,
+    work: &Work,
     out: &mut Vec<u8>,
 ) -> Afterwards {
-    let reply = service.answer(head, setting.remote, setting.now, work);
-    // No route takes a body yet: one that is announced is not read, so the connection ends.
+    // A body is read for the operator alone: one that somebody else sends ends the connection.
     let unread = head.body != Body::None;
-    let closing = unread || setting.stopping || !head.keep_alive;
+    let closing = unread || stopping || !head.keep_alive;
     let connection = head.connection(closing);
     encode_head(out, reply.status, reply.content_type, work.body.len(), connection);
     if head.method != Method::Head {

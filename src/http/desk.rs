@@ -12,28 +12,35 @@
 )]
 
 use std::mem;
-use std::os::fd::AsFd;
+use std::net::{IpAddr, SocketAddr};
+use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 
 use rustix::io::Errno;
 use rustix::net::{RecvFlags, SendFlags, Shutdown};
 
 use crate::request::Seconds;
+use crate::subnet::canonical;
 
-use super::conn::{self, Setting};
+use super::conn;
 use super::table::{Afterwards, Connection, Phase};
-use super::{Service, Work};
+use super::{Caller, Service, Work};
 
-/// What a connection is waiting for after it was served, `None` if it is over.
-pub type Next = Option<Waits>;
+/// What becomes of a connection after it was served; `None` if it is over.
+pub type Next = Option<Onward>;
 
 /// See [`Next`].
 #[derive(Clone, Copy, Debug)]
-pub struct Waits {
-    /// What it waits for.
-    pub phase: Phase,
-    /// Whether the phase's time begins now: something was served since it last did.
-    pub anew: bool,
+pub enum Onward {
+    /// It is the operator's: it leaves the worker.
+    HandOver,
+    /// It waits.
+    Waits {
+        /// What it waits for.
+        phase: Phase,
+        /// Whether the phase's time begins now: something was served since it last did.
+        anew: bool,
+    },
 }
 
 /// Where a worker serves: the service and buffers that are used again and again.
@@ -69,13 +76,15 @@ impl Desk {
             held.extend_from_slice(fresh);
         }
         let mut input = if held.is_empty() { fresh } else { &held };
-        let setting = Setting { remote: connection.remote, now: self.now, stopping: self.stopping };
         let mut anew = false;
         loop {
             self.out.clear();
             let searched = mem::take(&mut connection.searched);
+            let local = || local_address(&connection.socket);
+            let caller = Caller { remote: connection.remote, local: &local, now: self.now };
             let (work, out) = (&mut self.work, &mut self.out);
-            let served = conn::serve(&self.service, setting, input, searched, work, out);
+            let served =
+                conn::serve(&self.service, caller, self.stopping, (input, searched), work, out);
             anew |= served.consumed > 0;
             input = input.get(served.consumed..).unwrap_or_default();
             connection.searched = served.searched;
@@ -85,16 +94,19 @@ impl Desk {
                 connection.written = 0;
                 connection.afterwards = served.afterwards;
                 connection.input = input.to_vec();
-                return Some(Waits { phase: Phase::Write, anew: true });
+                return Some(Onward::Waits { phase: Phase::Write, anew: true });
             }
             match served.afterwards {
                 Afterwards::Resume => {}
                 Afterwards::Wait => {
                     connection.input = input.to_vec();
                     let phase = if input.is_empty() { Phase::Idle } else { Phase::Head };
-                    return Some(Waits { phase, anew });
+                    return Some(Onward::Waits { phase, anew });
                 }
-                ends => return end(connection, ends),
+                ends => {
+                    connection.input = input.to_vec();
+                    return end(connection, ends);
+                }
             }
         }
     }
@@ -105,7 +117,7 @@ impl Desk {
         let sent = send(&connection.socket, rest)?;
         connection.written += sent;
         if connection.written < connection.output.len() {
-            return Some(Waits { phase: Phase::Write, anew: false });
+            return Some(Onward::Waits { phase: Phase::Write, anew: false });
         }
         connection.output = Vec::new();
         match connection.afterwards {
@@ -115,8 +127,10 @@ impl Desk {
                 None
             }
             Afterwards::Wait | Afterwards::Resume => {
-                let next = self.progress(connection, &[])?;
-                Some(Waits { anew: true, ..next })
+                Some(match self.progress(connection, &[])? {
+                    Onward::Waits { phase, .. } => Onward::Waits { phase, anew: true },
+                    Onward::HandOver => Onward::HandOver,
+                })
             }
             ends => end(connection, ends),
         }
@@ -124,11 +138,20 @@ impl Desk {
 }
 
 fn end(connection: &Connection, how: Afterwards) -> Next {
-    if how == Afterwards::Drain {
-        rustix::net::shutdown(&connection.socket, Shutdown::Write).ok()?;
-        return Some(Waits { phase: Phase::Drain, anew: true });
+    match how {
+        Afterwards::HandOver => Some(Onward::HandOver),
+        Afterwards::Drain => {
+            rustix::net::shutdown(&connection.socket, Shutdown::Write).ok()?;
+            Some(Onward::Waits { phase: Phase::Drain, anew: true })
+        }
+        _ => None,
     }
-    None
+}
+
+/// The address a connection came to; `None` on a Unix socket.
+fn local_address(socket: &OwnedFd) -> Option<IpAddr> {
+    let address = SocketAddr::try_from(rustix::net::getsockname(socket).ok()?).ok()?;
+    Some(canonical(address.ip()))
 }
 
 /// What a read from a socket gave.

@@ -25,7 +25,7 @@ use std::thread::{self, JoinHandle};
 use rustix::buffer::spare_capacity;
 use rustix::event::{EventfdFlags, Timespec, epoll, eventfd};
 use rustix::io::Errno;
-use rustix::net::SocketFlags;
+use rustix::net::{SendFlags, SocketFlags};
 
 use crate::limits::{HTTP_ACCEPT_BURST, HTTP_DRAIN_BYTES_MAX, HTTP_READ_BYTES, STOP_MILLIS_MAX};
 use crate::listen::Listener;
@@ -35,7 +35,11 @@ use crate::subnet::{canonical, user_network};
 
 use super::Service;
 use super::admission::{Admission, ConnectionLimits};
-use super::desk::{Desk, Received, Waits, receive};
+use super::conn::encode_problem;
+use super::desk::{Desk, Onward, Received, receive};
+use super::handover::{Handover, Job};
+use super::head::Problem;
+use super::status::Status;
 use super::table::{Connection, Phase, Table};
 
 /// Events taken from the kernel at once.
@@ -55,6 +59,8 @@ const LISTENER: u64 = 1 << 63;
 struct Shared {
     listeners: Vec<Listener>,
     admission: Admission,
+    /// Where the operator's requests go.
+    handover: Handover,
     /// When a stop must be over, in milliseconds of the clock; `u64::MAX` while serving.
     stop_at: AtomicU64,
 }
@@ -77,7 +83,9 @@ impl Engine {
     ) -> Result<Engine, String> {
         let failed = |error: Errno| format!("cannot set up epoll: {error}");
         let admission = Admission::new(limits);
-        let shared = Shared { listeners, admission, stop_at: AtomicU64::new(u64::MAX) };
+        let handover = Handover::start(service)?;
+        let stop_at = AtomicU64::new(u64::MAX);
+        let shared = Shared { listeners, admission, handover, stop_at };
         let mut engine =
             Engine { shared: Arc::new(shared), wakers: Vec::new(), workers: Vec::new() };
         for nth in 0..workers {
@@ -107,6 +115,9 @@ impl Engine {
         self.wake();
         for worker in self.workers {
             let _ = worker.join();
+        }
+        if let Some(shared) = Arc::into_inner(self.shared) {
+            shared.handover.stop();
         }
     }
 }
@@ -266,7 +277,7 @@ impl Worker {
     fn open(&mut self, socket: OwnedFd, remote: Option<IpAddr>) {
         self.desk.service.stats.connections.add();
         let mut connection = Connection::new(socket, remote);
-        let idle = Waits { phase: Phase::Idle, anew: true };
+        let idle = Onward::Waits { phase: Phase::Idle, anew: true };
         let next = match receive(&connection.socket, &mut self.buffer[..]) {
             Received::Bytes(0) | Received::Failed => None,
             Received::Bytes(length) => {
@@ -275,7 +286,11 @@ impl Worker {
             }
             Received::Nothing => Some(idle),
         };
-        let Some(Waits { phase, .. }) = next else { return };
+        let phase = match next {
+            None => return,
+            Some(Onward::HandOver) => return self.hand_over(connection),
+            Some(Onward::Waits { phase, .. }) => phase,
+        };
         if !self.make_room(remote) {
             self.desk.service.stats.connections_refused.add();
             log::limited(Cause::ConnectionRefused, Level::Warn, self.now, || {
@@ -334,7 +349,7 @@ impl Worker {
                 Received::Bytes(length) if phase == Phase::Drain => {
                     connection.drained += length;
                     let goes_on = connection.drained <= HTTP_DRAIN_BYTES_MAX;
-                    goes_on.then_some(Waits { phase, anew: false })
+                    goes_on.then_some(Onward::Waits { phase, anew: false })
                 }
                 Received::Bytes(length) => {
                     let fresh = self.buffer.get(..length).unwrap_or_default();
@@ -342,7 +357,11 @@ impl Worker {
                 }
             }
         };
-        let Some(Waits { phase: to, anew }) = next else { return self.close(token) };
+        let (to, anew) = match next {
+            None => return self.close(token),
+            Some(Onward::HandOver) => return self.release(token),
+            Some(Onward::Waits { phase, anew }) => (phase, anew),
+        };
         if interest(phase) != interest(to) {
             let data = epoll::EventData::new_u64(u64::from(token));
             if epoll::modify(&self.epoll, &connection.socket, data, interest(to)).is_err() {
@@ -353,6 +372,28 @@ impl Worker {
             self.table.restart_phase(token, to, self.now);
         } else {
             self.table.set_phase(token, to, self.now);
+        }
+    }
+
+    /// Gives a connection that was kept to the operator's threads.
+    fn release(&mut self, token: u32) {
+        let Some(connection) = self.table.remove(token) else { return };
+        self.shared.admission.release(self.user(connection.remote));
+        let _ = epoll::delete(&self.epoll, &connection.socket);
+        self.hand_over(connection);
+    }
+
+    fn hand_over(&mut self, connection: Connection) {
+        let job = Job { socket: connection.socket, received: connection.input };
+        if let Err(job) = self.shared.handover.give(job) {
+            let busy = Problem {
+                status: Status::Unavailable,
+                text: "the operator's threads are busy: try again in a moment".to_owned(),
+            };
+            let mut reply = Vec::new();
+            encode_problem(&mut reply, &busy);
+            // A socket just accepted takes so little at once, or its client has gone.
+            let _ = rustix::net::send(&job.socket, &reply, SendFlags::NOSIGNAL);
         }
     }
 

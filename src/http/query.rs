@@ -42,8 +42,23 @@ pub enum Route<'a> {
     Root,
     /// `/health`
     Health,
+    /// What only the operator may do, or sees more of than others.
+    Operator(OperatorRoute),
     /// Anything else.
     NotFound,
+}
+
+/// The operator's routes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OperatorRoute {
+    /// `/stats`: every torrent; others see totals.
+    Stats,
+    /// `/add_torrent_info`: registers a torrent.
+    AddTorrentInfo,
+    /// `/save_state`
+    SaveState,
+    /// `/shutdown`
+    Shutdown,
 }
 
 impl Route<'_> {
@@ -57,9 +72,16 @@ impl Route<'_> {
             (Some(b"announce"), None, ..) => Route::Announce { key: None },
             (Some(b"scrape"), None, ..) => Route::Scrape { key: None },
             (Some(b"health"), None, ..) => Route::Health,
+            (Some(b"stats"), None, ..) => Route::Operator(OperatorRoute::Stats),
+            (Some(b"add_torrent_info"), None, ..) => Route::Operator(OperatorRoute::AddTorrentInfo),
+            (Some(b"save_state"), None, ..) => Route::Operator(OperatorRoute::SaveState),
+            (Some(b"shutdown"), None, ..) => Route::Operator(OperatorRoute::Shutdown),
             (Some(b""), None, ..) => {
-                let announces = parameters(query).any(|(name, _)| name == b"info_hash");
-                if announces { Route::Announce { key: None } } else { Route::Root }
+                if has_info_hash(query) {
+                    Route::Announce { key: None }
+                } else {
+                    Route::Root
+                }
             }
             (Some(b"announce"), Some(key @ [_, ..]), None, _)
             | (Some(key @ [_, ..]), Some(b"announce"), None, _) => {
@@ -165,6 +187,48 @@ pub fn parse_scrape(query: &[u8], hashes: &mut Vec<InfoHash>) -> Result<bool, Re
     hashes.sort_unstable();
     hashes.dedup();
     Ok(format == b"json")
+}
+
+/// Which torrents a page shows, and how much of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Listing {
+    /// Only this one.
+    pub info_hash: Option<InfoHash>,
+    /// How many in the order of their hashes are left out at the beginning.
+    pub offset: usize,
+    /// How many are shown.
+    pub limit: usize,
+    /// Whether each comes with its peers: not with `peers=0`.
+    pub peers: bool,
+    /// Whether totals are shown instead: with `totals=1`.
+    pub totals: bool,
+}
+
+/// Parses the query of `/stats`: `info_hash`, `offset`, `limit`, `peers` and `totals`.
+pub fn parse_listing(query: &[u8]) -> Result<Listing, Refused> {
+    let mut listing =
+        Listing { info_hash: None, offset: 0, limit: usize::MAX, peers: true, totals: false };
+    let count = |name, value| {
+        let number = parse_integer(name, value)?.unwrap_or(0);
+        usize::try_from(number).map_err(|_| Refused::parameter(name, "is below 0"))
+    };
+    for (name, value) in parameters(query) {
+        match name {
+            b"info_hash" => listing.info_hash = Some(parse_info_hash(value)?),
+            b"offset" => listing.offset = count("offset", value)?,
+            b"limit" => listing.limit = count("limit", value)?,
+            b"peers" => listing.peers = value != b"0",
+            b"totals" => listing.totals = value == b"1",
+            _ => {}
+        }
+    }
+    Ok(listing)
+}
+
+/// Whether a scrape names any torrent; without one it asks for all.
+#[must_use]
+pub fn has_info_hash(query: &[u8]) -> bool {
+    parameters(query).any(|(name, _)| name == b"info_hash")
 }
 
 /// Whether `format=json` asks for an answer that people can read, whatever else the query holds.

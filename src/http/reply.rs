@@ -181,21 +181,35 @@ pub fn encode_announce_json(out: &mut Vec<u8>, announced: &Announced<'_>) {
     encode_json(out, &answer);
 }
 
+/// A torrent in a scrape as people see it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Scraped {
+    /// The hash that was asked for.
+    pub info_hash: InfoHash,
+    /// What its swarm holds; all zeros if it is not tracked.
+    pub counts: SwarmCounts,
+    /// Its name, if it is registered; else empty.
+    pub name: String,
+    /// If it is not tracked: the one that is, and may have been meant.
+    pub similar: Option<InfoHash>,
+}
+
 /// Appends the answer to a scrape as JSON for people, hashes as 40 hex digits.
-pub fn encode_scrape_json(
-    out: &mut Vec<u8>,
-    files: impl IntoIterator<Item = (InfoHash, SwarmCounts)>,
-) {
+pub fn encode_scrape_json(out: &mut Vec<u8>, files: impl IntoIterator<Item = Scraped>) {
     let files: Map<String, Value> = files
         .into_iter()
-        .map(|(info_hash, counts)| {
-            let entry = json!({
-                "complete": counts.complete,
-                "downloaded": counts.downloaded,
-                "downloaders": counts.downloaders,
-                "incomplete": counts.incomplete,
+        .map(|file| {
+            let mut entry = json!({
+                "complete": file.counts.complete,
+                "downloaded": file.counts.downloaded,
+                "downloaders": file.counts.downloaders,
+                "incomplete": file.counts.incomplete,
+                "name": file.name,
             });
-            (info_hash.to_string(), entry)
+            if let (Some(similar), Some(entry)) = (file.similar, entry.as_object_mut()) {
+                entry.insert("similar".to_owned(), similar.to_string().into());
+            }
+            (file.info_hash.to_string(), entry)
         })
         .collect();
     encode_json(out, &json!({ "files": files }));

@@ -18,6 +18,8 @@ pub enum Status {
     Ok,
     /// 400
     BadRequest,
+    /// 403
+    Forbidden,
     /// 404
     NotFound,
     /// 405, with the methods that the route takes: `GET, HEAD`.
@@ -50,6 +52,7 @@ impl Status {
         match self {
             Status::Ok => "200 OK",
             Status::BadRequest => "400 Bad Request",
+            Status::Forbidden => "403 Forbidden",
             Status::NotFound => "404 Not Found",
             Status::MethodNotAllowed { .. } => "405 Method Not Allowed",
             Status::ContentTooLarge => "413 Content Too Large",
@@ -100,6 +103,17 @@ pub fn encode_head(
     });
 }
 
+/// Appends the head of a reply of unknown length, which is sent in chunks or else ends with the
+/// connection (RFC 9112 section 6.3).
+pub fn encode_stream_head(out: &mut Vec<u8>, content_type: &str, chunked: bool) {
+    out.extend_from_slice(b"HTTP/1.1 200 OK\r\nContent-Type: ");
+    out.extend_from_slice(content_type.as_bytes());
+    if chunked {
+        out.extend_from_slice(b"\r\nTransfer-Encoding: chunked");
+    }
+    out.extend_from_slice(b"\r\nConnection: close\r\n\r\n");
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -146,6 +160,7 @@ mod tests {
         for (status, text) in [
             (Status::Ok, "200 OK"),
             (Status::BadRequest, "400 Bad Request"),
+            (Status::Forbidden, "403 Forbidden"),
             (Status::NotFound, "404 Not Found"),
             (Status::ContentTooLarge, "413 Content Too Large"),
             (Status::TargetTooLong, "414 URI Too Long"),

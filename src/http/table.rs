@@ -72,6 +72,8 @@ pub enum Afterwards {
     Wait,
     /// It has more requests that were held back until replies were taken.
     Resume,
+    /// It is the operator's from here on: `input` begins with that request.
+    HandOver,
     /// It is closed.
     Close,
     /// It is closed, but what the client is still sending is read first: closing a socket with

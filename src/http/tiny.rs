@@ -10,21 +10,24 @@
     deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)
 )]
 
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 
 use tiny_http::{HTTPVersion, Request, Server};
 
+use crate::limits::HTTP_BODY_BYTES_MAX;
 use crate::listen::{Listener, SocketFile};
 use crate::log;
 use crate::subnet::canonical;
 
 use super::conn::encode_problem;
-use super::head::{Head, Method, Problem};
-use super::status::encode_head;
-use super::{Service, Work};
+use super::head::{Body, Head, Method, Problem};
+use super::operator::encode_operator_problem;
+use super::status::{Status, encode_head};
+use super::stream::ReplyStream;
+use super::{Caller, Outcome, Service, Work};
 
 /// The running engine.
 pub struct Engine {
@@ -102,39 +105,83 @@ fn run(server: &Server, service: &Service, stopping: &AtomicBool) {
     }
 }
 
-fn answer(request: Request, service: &Service, work: &mut Work, out: &mut Vec<u8>) {
+fn answer(mut request: Request, service: &Service, work: &mut Work, out: &mut Vec<u8>) {
     out.clear();
-    match head_of(&request) {
-        Ok(head) => {
-            let remote = request.remote_addr().map(|remote| canonical(remote.ip()));
-            let answer = service.answer(&head, remote, service.clock.seconds(), work);
-            // tiny_http reads a body that is left over, and keeps the connection as the client
-            // asked.
+    let remote = request.remote_addr().map(|remote| canonical(remote.ip()));
+    let parts = Parts::of(&request);
+    // It listens on loopback: where a request came to is where it came from.
+    let caller = Caller { remote, local: &|| remote, now: service.clock.seconds() };
+    match parts.head().map(|head| (service.answer(&head, caller, work), head)) {
+        Ok((Outcome::Answered(answer), head)) => {
+            // tiny_http keeps the connection as the client asked.
             let connection = head.connection(!head.keep_alive);
             encode_head(out, answer.status, answer.content_type, work.body.len(), connection);
             if head.method != Method::Head {
                 out.extend_from_slice(&work.body);
             }
         }
+        Ok((Outcome::Operator, head)) => match read_body(&mut request, head.body) {
+            Ok(body) => {
+                let mut writer = request.into_writer();
+                let mut reply = ReplyStream::new(&mut writer, &head);
+                // The client has gone: nobody is left to be told.
+                let _ = service.serve_operator(&head, &body, &mut reply);
+                return;
+            }
+            Err(problem) => encode_operator_problem(out, &problem),
+        },
         Err(problem) => {
             service.stats.http_errors.add();
             encode_problem(out, &problem);
         }
     }
     let mut writer = request.into_writer();
-    // The client has gone: nobody is left to be told.
     let _ = writer.write_all(out).and_then(|()| writer.flush());
 }
 
-fn head_of(request: &Request) -> Result<Head<'_>, Problem> {
-    let HTTPVersion(major, minor) = *request.http_version();
-    let headers = request.headers().iter();
-    let headers =
-        headers.map(|line| (line.field.as_str().as_str(), line.value.as_str().as_bytes()));
-    Head::from_parts(
-        request.method().as_str().as_bytes(),
-        request.url().as_bytes(),
-        (major, minor),
-        headers,
-    )
+fn read_body(request: &mut Request, framing: Body) -> Result<Vec<u8>, Problem> {
+    let mut body = Vec::new();
+    let max = HTTP_BODY_BYTES_MAX as u64;
+    let read = request.as_reader().take(max + 1).read_to_end(&mut body);
+    let problem = |status, text| Err(Problem { status, text });
+    if body.len() > HTTP_BODY_BYTES_MAX {
+        return problem(Status::ContentTooLarge, format!("body: at most {max} bytes are taken"));
+    }
+    let length = body.len();
+    match (read, framing) {
+        (Err(error), _) => problem(Status::BadRequest, format!("body: {error}")),
+        (_, Body::Length(announced)) if announced != length as u64 => {
+            let text = format!("body: {length} bytes, {announced} were announced");
+            problem(Status::BadRequest, text)
+        }
+        _ => Ok(body),
+    }
+}
+
+/// A request as `tiny_http` has taken it apart, in pieces of our own: its body is read and its
+/// connection written to while the head is still needed.
+struct Parts {
+    method: String,
+    target: String,
+    version: (u8, u8),
+    headers: Vec<(String, String)>,
+}
+
+impl Parts {
+    fn of(request: &Request) -> Parts {
+        let HTTPVersion(major, minor) = *request.http_version();
+        let headers = request.headers().iter();
+        Parts {
+            method: request.method().as_str().to_owned(),
+            target: request.url().to_owned(),
+            version: (major, minor),
+            headers: headers.map(|line| (line.field.to_string(), line.value.to_string())).collect(),
+        }
+    }
+
+    fn head(&self) -> Result<Head<'_>, Problem> {
+        let headers = self.headers.iter();
+        let headers = headers.map(|(name, value)| (name.as_str(), value.as_bytes()));
+        Head::from_parts(self.method.as_bytes(), self.target.as_bytes(), self.version, headers)
+    }
 }

@@ -7,8 +7,8 @@
 //! `serde_json`'s 128.
 //!
 //! The original wrote hashes and peer ids as text, with `%XX` where bytes were not UTF-8
-//! ([`crate::percent::decode_twenty`]), times as fractions, and no proofs: its peers are known by their
-//! address. Time is an argument; nothing here reads a file.
+//! ([`crate::percent::decode_twenty`]), times as fractions, and no proofs: its peers are known by
+//! their address. Time is an argument; nothing here reads a file.
 
 use std::fmt;
 use std::net::{AddrParseError, IpAddr};

@@ -1,221 +1,31 @@
 //! The peers of one torrent: who they are, how many, which of them a reply lists, when they expire.
 //!
-//! Three arrays share their slots: [`Record`]s, IPv4 endpoints and (only when somebody has one)
-//! IPv6 endpoints. The slots are kept in order of [`Group`], so that every choice a reply can need
+//! Three arrays share their slots: `Record`s, IPv4 endpoints and (only when somebody has one)
+//! IPv6 endpoints. The slots are kept in order of `Group`, so that every choice a reply can need
 //! is at most two runs of an endpoint array: a sample reads 6 bytes a peer and skips nobody. Moving
 //! a peer to another group costs one move for each group between. An IPv4 peer takes 58 bytes here
 //! and about 10 in the two indexes.
 //!
 //! Pure state: no lock, no clock, no encoding. Time is an argument.
 
+mod choice;
+mod peer;
+
 use std::hash::BuildHasher as _;
 use std::hash::RandomState;
 use std::ops::Range;
 
-use crate::limits::PEER_COUNTER_BYTES_MAX;
 use crate::request::{
-    AnnounceRequest, Endpoint4, Endpoint6, Event, Families, Identity, PeerBuf, PeerId, Proof,
-    Seconds, SwarmCounts,
+    AnnounceRequest, Endpoint4, Endpoint6, Event, Families, Identity, PeerBuf, PeerId, Seconds,
+    SwarmCounts,
 };
 
 use super::index::Index;
 
-const NOT_LISTED_4: Endpoint4 = [0; 6];
-const NOT_LISTED_6: Endpoint6 = [0; 18];
+use choice::Choice;
+use peer::{Group, NOT_LISTED_4, NOT_LISTED_6, Record};
 
-/// A dual-stack peer that announces over one family alone this often has lost the other one.
-const ONE_FAMILY_ANNOUNCES_MAX: u8 = 3;
-
-/// A peer, one at a time; `Record` is the same, packed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Peer {
-    /// Who it is.
-    pub identity: Identity,
-    /// Where it listens over IPv4.
-    pub v4: Option<Endpoint4>,
-    /// Where it listens over IPv6.
-    pub v6: Option<Endpoint6>,
-    /// Bytes it says it has sent, at most [`PEER_COUNTER_BYTES_MAX`]; likewise the next two.
-    pub uploaded: u64,
-    /// Bytes received.
-    pub downloaded: u64,
-    /// Bytes it lacks.
-    pub left: u64,
-    /// When it last announced.
-    pub last_seen: Seconds,
-    /// A partial seed: wants nothing more (BEP 21).
-    pub paused: bool,
-    /// Its download has been counted.
-    pub completed: bool,
-    /// Announces in a row that did not mention `v4`, or `v6`, though it is known.
-    v4_unmentioned: u8,
-    v6_unmentioned: u8,
-}
-
-impl Peer {
-    /// A seeder of nothing, nowhere.
-    #[must_use]
-    pub fn new(identity: Identity) -> Peer {
-        Peer {
-            identity,
-            v4: None,
-            v6: None,
-            uploaded: 0,
-            downloaded: 0,
-            left: 0,
-            last_seen: Seconds(0),
-            paused: false,
-            completed: false,
-            v4_unmentioned: 0,
-            v6_unmentioned: 0,
-        }
-    }
-
-    /// The peer as it is after an announce of its own.
-    fn announced(mut self, request: &AnnounceRequest, now: Seconds) -> Peer {
-        let v4 = request.v4.map(|ip| endpoint4(ip.octets(), request.port));
-        let v6 = request.v6.map(|ip| endpoint6(ip.octets(), request.port));
-        (self.v4, self.v4_unmentioned) = mentioned(self.v4, v4, self.v4_unmentioned);
-        (self.v6, self.v6_unmentioned) = mentioned(self.v6, v6, self.v6_unmentioned);
-        if request.port == 0 {
-            self.v4 = self.v4.filter(|_| v4.is_none());
-            self.v6 = self.v6.filter(|_| v6.is_none());
-        }
-        self.uploaded = request.uploaded.min(PEER_COUNTER_BYTES_MAX);
-        self.downloaded = request.downloaded.min(PEER_COUNTER_BYTES_MAX);
-        self.left = request.left.min(PEER_COUNTER_BYTES_MAX);
-        self.last_seen = now;
-        self.paused = request.event == Event::Paused;
-        self.completed |= request.event == Event::Completed;
-        self
-    }
-
-    /// Whether it has everything.
-    #[must_use]
-    pub fn is_seeder(&self) -> bool {
-        self.left == 0
-    }
-
-    /// Whether it lacks something and wants nothing (BEP 21).
-    #[must_use]
-    pub fn is_partial_seed(&self) -> bool {
-        self.paused && self.left > 0
-    }
-
-    fn wants_nothing(&self) -> bool {
-        self.is_seeder() || self.paused
-    }
-
-    /// Where the peer stands in the order of slots.
-    fn group(&self) -> usize {
-        let half = if self.wants_nothing() { Group::GIVING_V4 } else { Group::WANTING_V4 };
-        match (self.v4, self.v6) {
-            (Some(_), None) => half,
-            (Some(_), Some(_)) => half + 1,
-            (None, Some(_)) => half + 2,
-            (None, None) => Group::UNLISTED,
-        }
-    }
-}
-
-/// One family's endpoint after an announce that did or did not mention it.
-fn mentioned<E>(known: Option<E>, announced: Option<E>, unmentioned: u8) -> (Option<E>, u8) {
-    match (known, announced) {
-        (_, Some(endpoint)) => (Some(endpoint), 0),
-        (Some(_), None) if unmentioned + 1 >= ONE_FAMILY_ANNOUNCES_MAX => (None, 0),
-        (Some(endpoint), None) => (Some(endpoint), unmentioned + 1),
-        (None, None) => (None, 0),
-    }
-}
-
-fn endpoint4(ip: [u8; 4], port: u16) -> Endpoint4 {
-    let ([a, b, c, d], [high, low]) = (ip, port.to_be_bytes());
-    [a, b, c, d, high, low]
-}
-
-fn endpoint6(ip: [u8; 16], port: u16) -> Endpoint6 {
-    let mut endpoint = NOT_LISTED_6;
-    endpoint[..16].copy_from_slice(&ip);
-    endpoint[16..].copy_from_slice(&port.to_be_bytes());
-    endpoint
-}
-
-/// The groups, in the order of their slots: those who want data first, and within each half the
-/// dual-stack peers between the single-stack ones, so that each family's peers of a half are one
-/// run.
-struct Group;
-
-impl Group {
-    /// Followed by those with both endpoints, then those with IPv6 alone.
-    const WANTING_V4: usize = 0;
-    /// Likewise.
-    const GIVING_V4: usize = 3;
-    const UNLISTED: usize = 6;
-    const COUNT: usize = 7;
-}
-
-/// A peer without its endpoints, in 52 bytes. Byte arrays keep it free of padding.
-#[derive(Clone, Copy, Debug)]
-struct Record {
-    last_seen: u32,
-    peer_id: [u8; 20],
-    proof: [u8; 8],
-    uploaded: [u8; 6],
-    downloaded: [u8; 6],
-    left: [u8; 6],
-    /// Bit 0 paused, bit 1 completed, bits 2 and 3 `v4_unmentioned`, bits 4 and 5 `v6_unmentioned`.
-    flags: u8,
-}
-
-const _: () = assert!(size_of::<Record>() == 52, "80 bytes a peer, everything counted, need this");
-
-fn pack48(value: u64) -> [u8; 6] {
-    let [.., a, b, c, d, e, f] = value.to_be_bytes();
-    [a, b, c, d, e, f]
-}
-
-fn unpack48([a, b, c, d, e, f]: [u8; 6]) -> u64 {
-    u64::from_be_bytes([0, 0, a, b, c, d, e, f])
-}
-
-impl Record {
-    fn pack(peer: &Peer) -> Record {
-        let flags = u8::from(peer.paused)
-            | u8::from(peer.completed) << 1
-            | peer.v4_unmentioned << 2
-            | peer.v6_unmentioned << 4;
-        Record {
-            last_seen: peer.last_seen.0,
-            peer_id: peer.identity.peer_id.0,
-            proof: peer.identity.proof.0.to_be_bytes(),
-            uploaded: pack48(peer.uploaded),
-            downloaded: pack48(peer.downloaded),
-            left: pack48(peer.left),
-            flags,
-        }
-    }
-
-    fn unpack(&self, v4: Option<Endpoint4>, v6: Option<Endpoint6>) -> Peer {
-        Peer {
-            identity: self.identity(),
-            v4,
-            v6,
-            uploaded: unpack48(self.uploaded),
-            downloaded: unpack48(self.downloaded),
-            left: unpack48(self.left),
-            last_seen: Seconds(self.last_seen),
-            paused: self.flags & 1 != 0,
-            completed: self.flags & 2 != 0,
-            v4_unmentioned: self.flags >> 2 & 3,
-            v6_unmentioned: self.flags >> 4 & 3,
-        }
-    }
-
-    fn identity(&self) -> Identity {
-        let proof = Proof(u64::from_be_bytes(self.proof));
-        Identity { peer_id: PeerId(self.peer_id), proof }
-    }
-}
+pub use peer::Peer;
 
 /// The peers of one torrent. Every method that looks a peer up takes the tracker's hash keys.
 #[derive(Debug, Default)]
@@ -370,7 +180,8 @@ impl Swarm {
     /// requester that wants none.
     fn choose(&self, request: &AnnounceRequest, peer: &Peer, slot: u32, out: &mut PeerBuf) {
         let everybody = [Group::WANTING_V4, Group::GIVING_V4];
-        let halves = if peer.wants_nothing() { &everybody[..1] } else { &everybody[..] };
+        let wants_nothing = peer.wants_nothing() && !request.may_lack_metadata();
+        let halves = if wants_nothing { &everybody[..1] } else { &everybody[..] };
         let v4 = Choice::new(halves.iter().map(|&half| self.run(half, half + 1)), slot);
         let v6 = Choice::new(halves.iter().map(|&half| self.run(half + 1, half + 2)), slot);
         let wanted = request.numwant.count() as u32;
@@ -581,64 +392,6 @@ fn grow<T>(array: &mut Vec<T>, value: T) {
         array.reserve_exact(array.len() / 16 + 4);
     }
     array.push(value);
-}
-
-/// The peers a reply may list: up to two runs of slots, without the requester's own.
-struct Choice {
-    runs: [Range<u32>; 2],
-    /// The requester's position within the runs laid end to end.
-    own: Option<u32>,
-}
-
-impl Choice {
-    fn new(mut runs: impl Iterator<Item = Range<u32>>, requester: u32) -> Choice {
-        let runs = [runs.next().unwrap_or(0..0), runs.next().unwrap_or(0..0)];
-        let [first, second] = &runs;
-        let own = if first.contains(&requester) {
-            Some(requester - first.start)
-        } else if second.contains(&requester) {
-            Some(requester - second.start + first.len() as u32)
-        } else {
-            None
-        };
-        Choice { runs, own }
-    }
-
-    fn len(&self) -> u32 {
-        let [first, second] = &self.runs;
-        (first.len() + second.len()) as u32 - u32::from(self.own.is_some())
-    }
-
-    fn slot(&self, position: u32) -> usize {
-        let position = position + u32::from(self.own.is_some_and(|own| position >= own));
-        let [first, second] = &self.runs;
-        let beyond = position.checked_sub(first.len() as u32);
-        beyond.map_or(first.start + position, |beyond| second.start + beyond) as usize
-    }
-
-    /// Calls `pick` with `wanted` slots, or with all if there are no more than that.
-    ///
-    /// The positions, laid in a ring, are cut at a random place into `wanted` stretches of equal
-    /// length, and one is taken at random from each: every peer is as likely as any other, no peer
-    /// comes twice, neighbours seldom come together, and nothing is allocated or remembered.
-    fn sample(&self, wanted: u32, random: &mut fastrand::Rng, mut pick: impl FnMut(usize)) {
-        let len = self.len();
-        if len <= wanted {
-            (0..len).for_each(|position| pick(self.slot(position)));
-            return;
-        }
-        if wanted == 0 {
-            return;
-        }
-        let cut = random.u32(0..len);
-        // Fixed point with 16 bits: 50 divisions would cost more than the rest.
-        let stretch = (u64::from(len) << 16) / u64::from(wanted);
-        for nth in 0..u64::from(wanted) {
-            let (start, end) = ((nth * stretch) >> 16, ((nth + 1) * stretch) >> 16);
-            let position = start as u32 + random.u32(0..(end - start) as u32) + cut;
-            pick(self.slot(if position >= len { position - len } else { position }));
-        }
-    }
 }
 
 #[cfg(test)]

@@ -54,9 +54,9 @@ fn a_torrent_is_known_from_its_first_announce_to_a_timeout_after_its_last_peer()
     tracker.announce(&stopped(announce(1, 1)), Seconds(200), &mut out).expect("known");
     assert_eq!(tracker.scrape(&hash), Some(SwarmCounts::default()));
     sweep(&tracker, 200 + 1800);
-    assert_eq!(tracker.totals(), Totals { torrents: 1, peers: 0 });
+    assert_eq!(tracker.totals(), Totals { torrents: 1, peers: 0, seeders: 0 });
     sweep(&tracker, 201 + 1800);
-    assert_eq!(tracker.totals(), Totals { torrents: 0, peers: 0 });
+    assert_eq!(tracker.totals(), Totals { torrents: 0, peers: 0, seeders: 0 });
     assert_eq!(tracker.scrape(&hash), None);
 }
 
@@ -106,9 +106,9 @@ fn a_sweep_goes_in_steps_and_misses_nobody() {
     let steps = sweep(&tracker, 1801);
     assert!(steps >= SHARDS_COUNT + 2, "{steps}: the swarm of 10,000 takes three steps");
     // The large torrent was last announced a second before the others.
-    assert_eq!(tracker.totals(), Totals { torrents: 999, peers: 999 });
+    assert_eq!(tracker.totals(), Totals { torrents: 999, peers: 999, seeders: 0 });
     sweep(&tracker, 1802);
-    assert_eq!(tracker.totals(), Totals { torrents: 0, peers: 0 });
+    assert_eq!(tracker.totals(), Totals { torrents: 0, peers: 0, seeders: 0 });
 }
 
 #[test]
@@ -130,7 +130,7 @@ fn threads_that_announce_and_sweep_at_once_lose_nothing() {
         }
         scope.spawn(|| (0..20).for_each(|_| _ = sweep(&tracker, 20)));
     });
-    assert_eq!(tracker.totals(), Totals { torrents: 50, peers: 4 * 2_500 });
+    assert_eq!(tracker.totals(), Totals { torrents: 50, peers: 4 * 2_500, seeders: 0 });
     let scraped: u32 = (0..50)
         .filter_map(|torrent| tracker.scrape(&announce(torrent, 0).info_hash))
         .map(|counts| counts.incomplete)
@@ -204,6 +204,8 @@ fn what_is_copied_out_of_one_tracker_restores_another() {
         from = new.copy_peers(&hash, at, &mut peers);
         seen.extend(peers.iter().map(|peer| peer.last_seen.0));
     }
+    let totals = [old.totals(), new.totals()];
+    assert_eq!(totals.map(|totals| totals.seeders), [10_000, 9_999 + 1]);
     seen.sort_unstable();
     assert_eq!((seen[5], seen[19_998], seen[19_999]), (6, 19_999, 30_000));
 }

@@ -7,6 +7,7 @@
 
 mod peer;
 
+use std::ffi::{OsStr, OsString};
 use std::fmt::Debug;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -44,6 +45,11 @@ struct Swarm {
 impl Swarm {
     /// A tracker, and a private torrent that names it.
     fn new() -> Swarm {
+        Swarm::of("1")
+    }
+
+    /// A tracker, and a torrent that names it, `private` as BEP 27 has it.
+    fn of(private: &str) -> Swarm {
         let give_up = Instant::now() + PATIENCE;
         let server = Server::start(&["--log-level", "debug"]);
         let folder = Folder::new();
@@ -51,7 +57,7 @@ impl Swarm {
             .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/clients/torrent.py"))
             .arg(folder.path())
             .arg(format!("http://{}/announce", server.tcp()))
-            .arg(FILE_BYTES.to_string())
+            .args([&FILE_BYTES.to_string(), private])
             .output()
             .expect("Python starts");
         let said = String::from_utf8_lossy(&made.stderr);
@@ -63,22 +69,32 @@ impl Swarm {
         self.folder.join("data.bin")
     }
 
-    fn start(&mut self, client: Client, role: &str, whole: Option<&Path>) {
+    fn start(&mut self, client: Client, role: &str, torrent: &OsStr, whole: Option<&Path>) {
         let name = format!("{}-{client:?}-{role}", self.peers.len() + 1);
-        let torrent = self.folder.join("data.torrent");
         let folder = self.folder.path();
-        self.peers.push(Peer::start(client, &name, folder, &torrent, whole));
+        self.peers.push(Peer::start(client, &name, folder, torrent, whole));
+    }
+
+    fn torrent(&self) -> OsString {
+        self.folder.join("data.torrent").into_os_string()
     }
 
     /// Adds a client that has the file.
     fn add_seeder(&mut self, client: Client) {
         let data = self.data();
-        self.start(client, "seeder", Some(&data));
+        self.start(client, "seeder", &self.torrent(), Some(&data));
     }
 
     /// Adds a client that wants the file.
     fn add_leecher(&mut self, client: Client) {
-        self.start(client, "leecher", None);
+        self.start(client, "leecher", &self.torrent(), None);
+    }
+
+    /// Adds a client that wants the file and knows no more of it than a magnet link says (BEP 9).
+    fn add_magnet_leecher(&mut self, client: Client) {
+        let (hash, tracker) = (self.info_hash, self.server.tcp());
+        let link = format!("magnet:?xt=urn:btih:{hash}&tr=http://{tracker}/announce");
+        self.start(client, "magnet-leecher", link.as_ref(), None);
     }
 
     /// Waits until the tracker counts so many seeders, leechers and completed downloads.
@@ -235,4 +251,19 @@ fn leechers_that_stop_leave_the_swarm() {
     swarm.expect_counts(0, 2, 0);
     swarm.stop();
     swarm.expect_counts(0, 0, 0);
+}
+
+/// aria2 says left=0 for as long as a magnet link is all it has. A tracker that takes it for a
+/// seeder and names no seeders to it leaves it alone in a swarm of seeders, for ever.
+#[test]
+fn aria2_finds_seeders_from_a_magnet_link() {
+    if !are_installed() {
+        return;
+    }
+    let mut swarm = Swarm::of("0");
+    swarm.add_seeder(Client::Libtorrent);
+    swarm.expect_counts(1, 0, 0);
+    swarm.add_magnet_leecher(Client::Aria2);
+    swarm.expect_whole_files();
+    swarm.expect_counts(2, 0, 1);
 }

@@ -448,6 +448,10 @@ fn routes_are_known_with_a_key_in_every_place_and_a_slash_at_the_end() {
         ("/scrape/K%2f", Route::Scrape { key }),
         ("/K%2f/scrape", Route::Scrape { key }),
         ("/announce/K%2f/scrape", Route::Scrape { key }),
+        ("/stats", Route::Operator(OperatorRoute::Stats)),
+        ("/add_torrent_info", Route::Operator(OperatorRoute::AddTorrentInfo)),
+        ("/save_state", Route::Operator(OperatorRoute::SaveState)),
+        ("/shutdown", Route::Operator(OperatorRoute::Shutdown)),
     ] {
         assert_eq!(Route::of(path.as_bytes(), b""), route, "{path}");
         assert_eq!(Route::of(format!("{path}/").as_bytes(), b""), route, "{path}/");
@@ -464,9 +468,28 @@ fn routes_are_known_with_a_key_in_every_place_and_a_slash_at_the_end() {
         "/scrape/K/announce",
         "/announce/K/scrape/x",
         "/announce//scrape",
-        "/stats",
+        "/stats/x",
     ] {
         assert_eq!(Route::of(path.as_bytes(), b"info_hash=a"), Route::NotFound, "{path}");
+    }
+}
+
+#[test]
+fn a_listing_is_everything_unless_the_query_says_less() {
+    let everything =
+        Listing { info_hash: None, offset: 0, limit: usize::MAX, peers: true, totals: false };
+    assert_eq!(parse_listing(b""), Ok(everything));
+    let hash = InfoHash([0xab; 20]);
+    let query = format!("info_hash={hash}&offset=7&limit=3&peers=0&totals=1&other=x");
+    let less = Listing { info_hash: Some(hash), offset: 7, limit: 3, peers: false, totals: true };
+    assert_eq!(parse_listing(query.as_bytes()), Ok(less));
+    for (query, reason) in [
+        ("limit=-1", "limit: is below 0"),
+        ("offset=x", "offset: \"x\" is not a number"),
+        ("info_hash=abc", "info_hash: 3 bytes, expected 20"),
+    ] {
+        let refused = parse_listing(query.as_bytes()).expect_err(query);
+        assert_eq!(refused.reason, reason);
     }
 }
 

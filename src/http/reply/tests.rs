@@ -167,7 +167,16 @@ fn an_announce_in_json_has_the_same_keys_for_people() {
 #[test]
 fn a_scrape_in_json_names_its_files_in_hex() {
     let mut out = Vec::new();
-    encode_scrape_json(&mut out, files());
+    let names = ["a \"film\"", ""];
+    let similar = [None, Some(InfoHash([0xee; 20]))];
+    let files = files().into_iter().zip(names).zip(similar);
+    let scraped = files.map(|(((info_hash, counts), name), similar)| Scraped {
+        info_hash,
+        counts,
+        name: name.to_owned(),
+        similar,
+    });
+    encode_scrape_json(&mut out, scraped);
     let wanted = include_str!("../../../tests/vectors/scrape.json");
     assert_eq!(String::from_utf8_lossy(&out), wanted);
 }

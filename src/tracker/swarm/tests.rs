@@ -3,8 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{Ipv4Addr, Ipv6Addr};
 
+use super::peer::{endpoint4, endpoint6};
 use super::*;
-use crate::request::{InfoHash, NumWant};
+use crate::limits::PEER_COUNTER_BYTES_MAX;
+use crate::request::{InfoHash, NumWant, Proof};
 
 const TIMEOUT: u32 = 1800;
 
@@ -221,6 +223,20 @@ fn a_reply_never_lists_the_requester_and_no_seeder_to_a_seeder() {
     assert_eq!(fixture.hosts(), [1, 2], "a partial seed needs nobody who only gives");
     fixture.announce(&seeder(11), 1);
     assert_eq!(fixture.hosts(), [1, 2], "nor does a seeder need a partial seed");
+}
+
+#[test]
+fn aria2_with_a_magnet_link_is_told_of_seeders_until_it_has_moved_a_byte() {
+    let mut fixture = Fixture::new();
+    fixture.announce(&seeder(1), 0);
+    let mut magnet = seeder(2);
+    magnet.identity.peer_id.0[..10].copy_from_slice(b"A2-1-36-0-");
+    fixture.announce(&magnet, 0);
+    assert_eq!(fixture.hosts(), [1]);
+    for (uploaded, downloaded) in [(1, 0), (0, 1)] {
+        fixture.announce(&AnnounceRequest { uploaded, downloaded, ..magnet }, 1);
+        assert_eq!(fixture.hosts(), [0u8; 0]);
+    }
 }
 
 #[test]

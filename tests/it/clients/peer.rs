@@ -6,6 +6,7 @@
 //! it; if the test is panicking, all it ever printed is shown. Nothing is read from or written to
 //! the user's home.
 
+use std::ffi::OsStr;
 use std::fs::File;
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
@@ -58,9 +59,9 @@ impl Client {
         self != Client::Transmission
     }
 
-    /// The client sharing `torrent` with its data in `folder`, listening at `place`, its own files
-    /// in `home`.
-    fn command(self, torrent: &Path, folder: &Path, home: &Path, place: Place) -> Command {
+    /// The client sharing `torrent`, a file or magnet link, with its data in `folder`, listening
+    /// at `place`, its own files in `home`.
+    fn command(self, torrent: &OsStr, folder: &Path, home: &Path, place: Place) -> Command {
         let Place { address, port } = place;
         match self {
             Client::Aria2 => {
@@ -147,7 +148,7 @@ impl Peer {
         client: Client,
         name: &str,
         parent: &Path,
-        torrent: &Path,
+        torrent: &OsStr,
         whole: Option<&Path>,
     ) -> Peer {
         let [folder, home] = ["data", "home"].map(|part| parent.join(name).join(part));
