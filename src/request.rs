@@ -198,8 +198,7 @@ impl AnnounceRequest {
     #[must_use]
     pub fn may_lack_metadata(&self) -> bool {
         let is_aria2 = self.identity.peer_id.0.starts_with(b"A2-");
-        let nothing_moved = self.uploaded == 0 && self.downloaded == 0;
-        is_aria2 && self.left == 0 && nothing_moved && self.event != Event::Completed
+        is_aria2 && self.left == 0 && self.uploaded == 0 && self.downloaded == 0
     }
 }
 

@@ -180,7 +180,8 @@ impl Swarm {
     /// requester that wants none.
     fn choose(&self, request: &AnnounceRequest, peer: &Peer, slot: u32, out: &mut PeerBuf) {
         let everybody = [Group::WANTING_V4, Group::GIVING_V4];
-        let wants_nothing = peer.wants_nothing() && !request.may_lack_metadata();
+        let knows = peer.completed || !request.may_lack_metadata();
+        let wants_nothing = peer.wants_nothing() && knows;
         let halves = if wants_nothing { &everybody[..1] } else { &everybody[..] };
         let v4 = Choice::new(halves.iter().map(|&half| self.run(half, half + 1)), slot);
         let v6 = Choice::new(halves.iter().map(|&half| self.run(half + 1, half + 2)), slot);

@@ -237,6 +237,9 @@ fn aria2_with_a_magnet_link_is_told_of_seeders_until_it_has_moved_a_byte() {
         fixture.announce(&AnnounceRequest { uploaded, downloaded, ..magnet }, 1);
         assert_eq!(fixture.hosts(), [0u8; 0]);
     }
+    fixture.announce(&AnnounceRequest { event: Event::Completed, ..magnet }, 2);
+    fixture.announce(&magnet, 3);
+    assert_eq!(fixture.hosts(), [0u8; 0], "it has said that it has everything");
 }
 
 #[test]
