@@ -70,6 +70,10 @@ pub struct Config {
     pub similar_last_digits: u32,
     /// Or the percentage of digits that they share in all.
     pub similar_threshold: u32,
+    /// The state file; empty keeps nothing on disk.
+    pub state_file: PathBuf,
+    /// Seconds between saves without anybody's asking; 0 is never.
+    pub autosave_interval: u32,
     /// The least important level that is logged.
     pub log_level: log::Level,
     /// How log lines are written.

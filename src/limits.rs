@@ -158,6 +158,8 @@ pub const CONFIG_FILE_BYTES_MAX: u64 = 1024 * 1024;
 
 // -- the state file -------------------------------------------------------------------------------
 
+/// The state file, where the operator does not say: the original tracker's name for it.
+pub const STATE_FILE_DEFAULT: &str = "tracker_state.json";
 /// The pause between two saves without anybody's asking.
 pub const AUTOSAVE_INTERVAL_SECONDS_DEFAULT: u32 = 300;
 /// The range of that pause; 0 is never.

@@ -6,7 +6,6 @@
 use std::fs;
 use std::io::{self, Write as _};
 use std::net::SocketAddr;
-use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
@@ -26,8 +25,8 @@ use crate::listen::Listener;
 use crate::log;
 use crate::signals;
 use crate::stats::Stats;
-use crate::store::Store;
-use crate::sweeper;
+use crate::store::{Saved, Store};
+use crate::sweeper::Sweeper;
 use crate::token::Token;
 use crate::tracker::{Tolerance, Tracker, TrackerLimits};
 
@@ -47,25 +46,48 @@ pub struct Running {
     listening: Vec<String>,
 }
 
-/// What asks a tracker to stop: a signal, or the operator.
+/// What the main thread is asked to do, by a signal or by the operator.
 #[derive(Debug, Default)]
-pub struct StopSignal {
-    asked: Mutex<bool>,
+pub struct Asked {
+    /// To stop, and to save.
+    wanted: Mutex<(bool, bool)>,
     changed: Condvar,
 }
 
-impl StopSignal {
-    /// Asks.
-    pub fn ask(&self) {
-        *self.asked.lock().unwrap_or_else(PoisonError::into_inner) = true;
+/// See [`Asked::wait`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wanted {
+    /// The end.
+    Stop,
+    /// A save, before which this was asked.
+    Save,
+}
+
+impl Asked {
+    /// Asks for a stop.
+    pub fn stop(&self) {
+        self.wanted.lock().unwrap_or_else(PoisonError::into_inner).0 = true;
         self.changed.notify_all();
     }
 
-    /// Waits until somebody has asked.
-    pub fn wait(&self) {
-        let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
-        while !*asked {
-            asked = self.changed.wait(asked).unwrap_or_else(PoisonError::into_inner);
+    /// Asks for a save.
+    pub fn save(&self) {
+        self.wanted.lock().unwrap_or_else(PoisonError::into_inner).1 = true;
+        self.changed.notify_all();
+    }
+
+    /// Waits until something is asked for; a stop, which saves too, comes first.
+    pub fn wait(&self) -> Wanted {
+        let mut wanted = self.wanted.lock().unwrap_or_else(PoisonError::into_inner);
+        loop {
+            match &mut *wanted {
+                (true, _) => return Wanted::Stop,
+                (_, save @ true) => {
+                    *save = false;
+                    return Wanted::Save;
+                }
+                _ => wanted = self.changed.wait(wanted).unwrap_or_else(PoisonError::into_inner),
+            }
         }
     }
 }
@@ -75,13 +97,13 @@ pub fn start(config: &Config) -> Result<Running, String> {
     start_with(config, &Arc::default())
 }
 
-fn start_with(config: &Config, stop: &Arc<StopSignal>) -> Result<Running, String> {
+fn start_with(config: &Config, asked: &Arc<Asked>) -> Result<Running, String> {
     let descriptors = raise_descriptor_limit();
     let listeners: Vec<Listener> =
         config.listen.iter().map(Listener::open).collect::<Result<_, _>>()?;
     let addresses = listeners.iter().filter_map(Listener::address).collect();
     let listening = listeners.iter().map(Listener::to_string).collect();
-    let service = Arc::new(service(config, stop)?);
+    let service = Arc::new(service(config, asked)?);
     let workers = workers(config.workers);
     let engine = match config.http_engine {
         #[cfg(target_os = "linux")]
@@ -93,21 +115,27 @@ fn start_with(config: &Config, stop: &Arc<StopSignal>) -> Result<Running, String
     };
     let stopping = Arc::new(AtomicBool::new(false));
     let sweeper = thread::Builder::new().name("sweeper".to_owned()).spawn({
-        let (service, stopping) = (Arc::clone(&service), Arc::clone(&stopping));
-        move || sweeper::run(&service.tracker, &service.clock, &stopping)
+        let stopping = Arc::clone(&stopping);
+        let sweeper = Sweeper {
+            tracker: Arc::clone(&service.tracker),
+            clock: Arc::clone(&service.clock),
+            stats: Arc::clone(&service.stats),
+            store: Arc::clone(&service.operator.store),
+            autosave_interval: config.autosave_interval,
+        };
+        move || sweeper.run(&stopping)
     });
     let sweeper = sweeper.map_err(|error| format!("cannot start a thread: {error}"))?;
     Ok(Running { service, engine, sweeper, stopping, addresses, listening })
 }
 
-/// Runs the tracker until SIGINT, SIGTERM or the operator stops it.
+/// Runs the tracker until SIGINT, SIGTERM or the operator stops it, and saves at SIGUSR1. Fails if
+/// it cannot start, or cannot save at the end.
 pub fn run(config: &Config) -> Result<(), String> {
-    let stop = Arc::new(StopSignal::default());
-    signals::watch({
-        let stop = Arc::clone(&stop);
-        move || stop.ask()
-    })?;
-    let running = start_with(config, &stop)?;
+    let asked = Arc::new(Asked::default());
+    let (for_stop, for_save) = (Arc::clone(&asked), Arc::clone(&asked));
+    signals::watch(move || for_stop.stop(), move || for_save.save())?;
+    let running = start_with(config, &asked)?;
     log::info(format_args!(
         "muster {} serves with {} and {} workers; peers time out after {} s",
         env!("CARGO_PKG_VERSION"),
@@ -116,10 +144,14 @@ pub fn run(config: &Config) -> Result<(), String> {
         config.peer_timeout,
     ));
     running.announce_itself();
-    stop.wait();
+    while asked.wait() == Wanted::Save {
+        match running.save() {
+            Ok(saved) => log::info(format_args!("SIGUSR1: {saved}")),
+            Err(error) => log::error(format_args!("SIGUSR1: {error}")),
+        }
+    }
     log::info("stopping: no new connections, what is in flight has 5 s to finish");
-    running.stop();
-    Ok(())
+    running.stop()
 }
 
 impl Running {
@@ -144,17 +176,23 @@ impl Running {
         }
     }
 
-    /// Finishes what is in flight and ends every thread.
-    pub fn stop(self) {
-        self.stopping.store(true, Ordering::Relaxed);
-        self.service.clock.wake();
-        match self.engine {
+    /// Saves the state now.
+    pub fn save(&self) -> Result<Saved, String> {
+        save(&self.service)
+    }
+
+    /// Finishes what is in flight, ends every thread and saves the state. Fails if that fails.
+    pub fn stop(self) -> Result<(), String> {
+        let Running { service, engine, sweeper, stopping, .. } = self;
+        stopping.store(true, Ordering::Relaxed);
+        service.clock.wake();
+        match engine {
             #[cfg(target_os = "linux")]
-            Engine::Epoll(engine) => engine.stop(self.service.clock.millis()),
+            Engine::Epoll(engine) => engine.stop(service.clock.millis()),
             Engine::Tiny(engine) => engine.stop(),
         }
-        let _ = self.sweeper.join();
-        let (stats, totals) = (self.service.stats.snapshot(), self.service.tracker.totals());
+        let _ = sweeper.join();
+        let (stats, totals) = (service.stats.snapshot(), service.tracker.totals());
         log::info(format_args!(
             "stopped after {} announces and {} scrapes ({} refused) on {} connections, with {} \
              peers in {} torrents",
@@ -165,6 +203,10 @@ impl Running {
             totals.peers,
             totals.torrents,
         ));
+        if service.operator.store.path().is_some() {
+            log::info(save(&service)?);
+        }
+        Ok(())
     }
 
     /// Prints what a person pastes into a client, and where the tracker listens.
@@ -178,7 +220,7 @@ impl Running {
     }
 }
 
-fn service(config: &Config, stop: &Arc<StopSignal>) -> Result<Service, String> {
+fn service(config: &Config, asked: &Arc<Asked>) -> Result<Service, String> {
     let digits = |count: u32| u8::try_from(count).unwrap_or(40);
     let limits = TrackerLimits {
         peer_timeout: config.peer_timeout,
@@ -197,11 +239,10 @@ fn service(config: &Config, stop: &Arc<StopSignal>) -> Result<Service, String> {
     };
     let host_names = config.host_names.iter().map(ToString::to_string).collect();
     let access = Access { token: token(config)?, host_names };
-    let stop = Arc::clone(stop);
+    let asked = Arc::clone(asked);
     let (tracker, clock) = (Tracker::new(limits), Clock::new());
-    let timeout = config.peer_timeout;
-    let (store, _) = Store::open(Path::new(""), &tracker, clock.seconds(), unix_time(), timeout)?;
-    let operator = Operator { access, store: Arc::new(store), stop: Box::new(move || stop.ask()) };
+    let store = Arc::new(open_store(config, &tracker, &clock)?);
+    let operator = Operator { access, store, stop: Box::new(move || asked.stop()) };
     Ok(Service {
         tracker: Arc::new(tracker),
         stats: Arc::new(Stats::default()),
@@ -220,6 +261,32 @@ fn token(config: &Config) -> Result<Option<Token>, String> {
     let text = fs::read_to_string(&config.token_file)
         .map_err(|error| format!("token-file {path}: {error}"))?;
     Token::parse(&text).map(Some).map_err(|error| format!("token-file {path}: {error}"))
+}
+
+/// Loads the state and says what was found.
+fn open_store(config: &Config, tracker: &Tracker, clock: &Clock) -> Result<Store, String> {
+    let (path, now) = (&config.state_file, clock.seconds());
+    let (store, loaded) = Store::open(path, tracker, now, unix_time(), config.peer_timeout)?;
+    for (level, text) in &loaded.notes {
+        log::event(*level, text, &[]);
+    }
+    let totals = tracker.totals();
+    match store.path() {
+        Some(path) => log::info(format_args!(
+            "state: {}: {} torrents, {} peers; {} peers have timed out; {} entries of journals",
+            path.display(),
+            totals.torrents,
+            totals.peers,
+            loaded.expired,
+            loaded.entries,
+        )),
+        None => log::info("state-file is empty: nothing is kept on disk"),
+    }
+    Ok(store)
+}
+
+fn save(service: &Service) -> Result<Saved, String> {
+    service.operator.store.save(&service.tracker, service.clock.seconds(), unix_time())
 }
 
 /// Worker threads: as many as asked for, or one a core.

@@ -1,4 +1,5 @@
-//! Signals: stop when asked, at once when asked twice, and do not die of the reserved ones.
+//! Signals: stop when asked, at once when asked twice, save when asked, and do not die of the
+//! others.
 //!
 //! One thread reads the signals that [`watch`] takes, so that what they start runs as ordinary
 //! code. The end at a second SIGINT or SIGTERM is the exception: it happens in the handler itself
@@ -7,7 +8,7 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1, SIGXFSZ};
 use signal_hook::flag;
 use signal_hook::iterator::Signals;
 
@@ -15,9 +16,12 @@ use crate::log;
 
 /// Starts the thread. At the first SIGINT or SIGTERM it calls `stop`, which begins a graceful stop
 /// and returns; a second one ends the process with 128 and the signal's number, as shells report
-/// it. SIGHUP and SIGUSR1 are only logged. Called once per process; fails if the kernel refuses a
-/// handler or a thread.
-pub fn watch(stop: impl FnOnce() + Send + 'static) -> Result<(), String> {
+/// it. At SIGUSR1 it calls `save`, which sees to a save and returns. SIGHUP is only logged. Called
+/// once per process; fails if the kernel refuses a handler or a thread.
+pub fn watch(
+    stop: impl FnOnce() + Send + 'static,
+    save: impl Fn() + Send + 'static,
+) -> Result<(), String> {
     let failed = |error| format!("signals: {error}");
     let asked = Arc::new(AtomicBool::new(false));
     for signal in [SIGINT, SIGTERM] {
@@ -26,13 +30,16 @@ pub fn watch(stop: impl FnOnce() + Send + 'static) -> Result<(), String> {
             .map_err(failed)?;
         flag::register(signal, Arc::clone(&asked)).map_err(failed)?;
     }
+    // Taken, it no longer ends the process: the write that passed the limit on file sizes fails,
+    // as on a full disk.
+    flag::register(SIGXFSZ, Arc::new(AtomicBool::new(false))).map_err(failed)?;
     let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP, SIGUSR1]).map_err(failed)?;
     let mut stop = Some(stop);
     let watching = move || {
         for signal in signals.forever() {
             match signal {
                 SIGHUP => log::info("SIGHUP: nothing to reload yet"),
-                SIGUSR1 => log::info("SIGUSR1: reserved, nothing to do yet"),
+                SIGUSR1 => save(),
                 _ => {
                     let name = if signal == SIGINT { "SIGINT" } else { "SIGTERM" };
                     log::info(format_args!("{name}: stopping; a second one stops at once"));
@@ -85,11 +92,14 @@ mod tests {
         let name = "the_first_signal_stops_gracefully_and_the_second_at_once";
         let process = in_own_process(name, || {
             let (stopped, stops) = mpsc::channel();
-            watch(move || {
-                stopped.send(()).expect("the test waits");
-                // A stop that is stuck.
-                std::thread::park();
-            })
+            watch(
+                move || {
+                    stopped.send(()).expect("the test waits");
+                    // A stop that is stuck.
+                    std::thread::park();
+                },
+                || (),
+            )
             .expect("handlers");
             raise(SIGTERM);
             stops.recv_timeout(STUCK).expect("the first signal calls the closure");
@@ -104,21 +114,20 @@ mod tests {
     }
 
     #[test]
-    fn the_reserved_signals_are_logged_and_not_deadly() {
-        let name = "the_reserved_signals_are_logged_and_not_deadly";
+    fn the_other_signals_are_seen_to_and_not_deadly() {
+        let name = "the_other_signals_are_seen_to_and_not_deadly";
         let mut process = in_own_process(name, || {
             let (stopped, stops) = mpsc::channel();
-            watch(move || stopped.send(()).expect("the test waits")).expect("handlers");
+            let save = || log::info("told to save");
+            watch(move || stopped.send(()).expect("the test waits"), save).expect("handlers");
             raise(SIGHUP);
             raise(SIGUSR1);
+            raise(SIGXFSZ);
             stops.recv_timeout(STUCK).expect("the parent has seen both lines");
             std::process::exit(3);
         });
         let stderr = process.stderr.take().expect("a pipe");
-        let mut missing = vec![
-            "Z info  SIGHUP: nothing to reload yet",
-            "Z info  SIGUSR1: reserved, nothing to do yet",
-        ];
+        let mut missing = vec!["Z info  SIGHUP: nothing to reload yet", "Z info  told to save"];
         let mut seen = Vec::new();
         for line in BufReader::new(stderr).lines().map_while(Result::ok) {
             missing.retain(|wanted| !line.ends_with(wanted));

@@ -19,6 +19,7 @@ mod loaded;
 mod parse;
 mod scalar;
 
+use std::fmt;
 use std::fs::File;
 use std::io::Write as _;
 use std::path::Path;
@@ -79,6 +80,13 @@ pub struct Saved {
     pub bytes: u64,
     /// How long it took.
     pub millis: u64,
+}
+
+impl fmt::Display for Saved {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Saved { torrents, peers, bytes, millis } = self;
+        write!(f, "saved {torrents} torrents and {peers} peers, {bytes} bytes, in {millis} ms")
+    }
 }
 
 /// Why a registration was not taken. Nothing has changed.

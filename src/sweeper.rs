@@ -1,23 +1,87 @@
-//! The sweeper thread: forgets peers that have timed out, shard by shard, within a time budget.
+//! The sweeper thread: what has to happen from time to time without anybody's asking.
 //!
-//! Between two sweeps it sleeps on the [`Clock`], so that a test moves time by hand. Within one it
-//! works for [`SWEEP_BUDGET_MILLIS`] and rests for [`SWEEP_REST_MILLIS`], holding one lock at a
-//! time for one bounded step: announces go on as if it were not there.
+//! It forgets peers that have timed out, shard by shard; writes finished downloads to the journal;
+//! saves the state when that is due. Between these it sleeps on the [`Clock`], so that a test moves
+//! time by hand; with nothing to do it wakes every [`JOURNAL_INTERVAL_SECONDS`]. A sweep works for
+//! [`SWEEP_BUDGET_MILLIS`] and rests for [`SWEEP_REST_MILLIS`], holding one lock at a time for one
+//! bounded step: announces go on as if it were not there.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::clock::Clock;
-use crate::limits::{SWEEP_BUDGET_MILLIS, SWEEP_INTERVAL_SECONDS, SWEEP_REST_MILLIS};
+use crate::clock::{Clock, unix_time};
+use crate::limits::{
+    JOURNAL_INTERVAL_SECONDS, SWEEP_BUDGET_MILLIS, SWEEP_INTERVAL_SECONDS, SWEEP_REST_MILLIS,
+};
+use crate::log;
+use crate::stats::Stats;
+use crate::store::Store;
 use crate::tracker::{Sweep, Tracker};
 
-/// Sweeps until `stopping` is set and the clock woken.
-pub fn run(tracker: &Tracker, clock: &Arc<Clock>, stopping: &AtomicBool) {
-    let stop = || stopping.load(Ordering::Relaxed);
-    loop {
-        let next = clock.millis() + u64::from(SWEEP_INTERVAL_SECONDS) * 1000;
-        if clock.wait(next, stop) || sweep(tracker, clock, &stop) {
-            return;
+/// What the sweeper looks after.
+#[derive(Debug)]
+pub struct Sweeper {
+    /// Forgets its peers.
+    pub tracker: Arc<Tracker>,
+    /// Tells when.
+    pub clock: Arc<Clock>,
+    /// Tell whether anything has happened.
+    pub stats: Arc<Stats>,
+    /// Is saved.
+    pub store: Arc<Store>,
+    /// Seconds between two saves; 0 is never.
+    pub autosave_interval: u32,
+}
+
+impl Sweeper {
+    /// Sweeps until `stopping` is set and the clock woken.
+    pub fn run(&self, stopping: &AtomicBool) {
+        let stop = || stopping.load(Ordering::Relaxed);
+        let clock = &*self.clock;
+        let pause = match self.store.path() {
+            Some(_) => JOURNAL_INTERVAL_SECONDS,
+            None => SWEEP_INTERVAL_SECONDS,
+        };
+        let next_after = |seconds: u32| clock.millis() + u64::from(seconds) * 1000;
+        let mut next_sweep = next_after(SWEEP_INTERVAL_SECONDS);
+        let mut journal_failed = false;
+        loop {
+            if clock.wait(next_after(pause).min(next_sweep), stop) {
+                return;
+            }
+            self.write_completed(&mut journal_failed);
+            self.save_if_due();
+            if clock.millis() >= next_sweep {
+                if sweep(&self.tracker, clock, &stop) {
+                    return;
+                }
+                next_sweep = next_after(SWEEP_INTERVAL_SECONDS);
+            }
+        }
+    }
+
+    /// Logs the first failure of a row: they would come every few seconds on a full disk.
+    fn write_completed(&self, failed_before: &mut bool) {
+        let written = self.store.write_completed(&self.tracker);
+        if let Err(error) = &written
+            && !*failed_before
+        {
+            log::error(format_args!("{error}; finished downloads count in memory until a save"));
+        }
+        *failed_before = written.is_err();
+    }
+
+    fn save_if_due(&self) {
+        let announces = self.stats.announces.get();
+        let now = self.clock.seconds();
+        let (tracker, interval) = (&self.tracker, self.autosave_interval);
+        match self.store.save_if_due(tracker, interval, announces, now, unix_time()) {
+            Some(Ok(saved)) => log::debug(format_args!("autosave: {saved}")),
+            Some(Err(error)) => log::error(format_args!(
+                "autosave: {error}; the last good save and the journals are kept, the next try is \
+                 in {interval} s"
+            )),
+            None => {}
         }
     }
 }

@@ -11,12 +11,14 @@ use std::str::FromStr;
 
 use super::{Config, HttpEngine, Listen};
 use crate::limits::{
-    ANNOUNCE_INTERVAL_SECONDS_DEFAULT, ANNOUNCE_INTERVAL_SECONDS_RANGE, HOST_NAMES_COUNT_MAX,
+    ANNOUNCE_INTERVAL_SECONDS_DEFAULT, ANNOUNCE_INTERVAL_SECONDS_RANGE,
+    AUTOSAVE_INTERVAL_SECONDS_DEFAULT, AUTOSAVE_INTERVAL_SECONDS_RANGE, HOST_NAMES_COUNT_MAX,
     HTTP_CONNECTIONS_COUNT_MAX, HTTP_CONNECTIONS_PER_IP_DEFAULT, LISTEN_COUNT_MAX,
     MIN_INTERVAL_SECONDS_DEFAULT, MIN_INTERVAL_SECONDS_RANGE, PEER_TIMEOUT_SECONDS_DEFAULT,
     PEER_TIMEOUT_SECONDS_RANGE, PEERS_MAX_DEFAULT, PORT_DEFAULT, SIMILAR_FIRST_DIGITS_DEFAULT,
     SIMILAR_LAST_DIGITS_DEFAULT, SIMILAR_PERCENT_DEFAULT, SIMILAR_PERCENT_RANGE,
-    TORRENTS_MAX_DEFAULT, TRACKED_COUNT_MAX, TRUSTED_PROXIES_COUNT_MAX, WORKERS_MAX,
+    STATE_FILE_DEFAULT, TORRENTS_MAX_DEFAULT, TRACKED_COUNT_MAX, TRUSTED_PROXIES_COUNT_MAX,
+    WORKERS_MAX,
 };
 use crate::log;
 use crate::request::quoted;
@@ -74,7 +76,7 @@ pub fn option_named(key: &str) -> Option<&'static ConfigOption> {
 }
 
 /// All options, in the order in which people are shown them.
-pub static OPTIONS: [ConfigOption; 19] = [
+pub static OPTIONS: [ConfigOption; 21] = [
     ConfigOption {
         key: "listen",
         value_name: "ADDR:PORT",
@@ -252,6 +254,28 @@ pub static OPTIONS: [ConfigOption; 19] = [
         get: |config| config.similar_threshold.to_string(),
     },
     ConfigOption {
+        key: "state-file",
+        value_name: "PATH",
+        kind: Kind::Text,
+        help: "Keep the state in this file, with its journals beside it; empty keeps nothing",
+        comment: "From the working directory unless absolute; the start says where it is. It is \
+                  saved at the end, at SIGUSR1, and by the clock (autosave-interval).",
+        set: |config, text| set_path(&mut config.state_file, text),
+        get: |config| config.state_file.display().to_string(),
+    },
+    ConfigOption {
+        key: "autosave-interval",
+        value_name: "SECONDS",
+        kind: Kind::Number,
+        help: "Save the state this often when something has changed; 0 is never",
+        comment: "Registrations are on the disk at once, whatever this says; a crash costs what \
+                  clients announce again by themselves.",
+        set: |config, text| {
+            set_seconds(&mut config.autosave_interval, text, AUTOSAVE_INTERVAL_SECONDS_RANGE)
+        },
+        get: |config| config.autosave_interval.to_string(),
+    },
+    ConfigOption {
         key: "log-level",
         value_name: "LEVEL",
         kind: Kind::Text,
@@ -296,9 +320,19 @@ pub(super) fn default_config() -> Config {
         similar_first_digits: SIMILAR_FIRST_DIGITS_DEFAULT,
         similar_last_digits: SIMILAR_LAST_DIGITS_DEFAULT,
         similar_threshold: SIMILAR_PERCENT_DEFAULT,
+        state_file: PathBuf::from(STATE_FILE_DEFAULT),
+        autosave_interval: AUTOSAVE_INTERVAL_SECONDS_DEFAULT,
         log_level: log::Level::Info,
         log_format: log::Format::Text,
     }
+}
+
+fn set_path(field: &mut PathBuf, text: &str) -> Result<(), String> {
+    if text.contains(char::is_control) {
+        return Err(format!("{}: expected the path of a file", quoted(text.as_bytes())));
+    }
+    *field = PathBuf::from(text);
+    Ok(())
 }
 
 fn set_parsed<T: FromStr<Err = String>>(field: &mut T, text: &str) -> Result<(), String> {

@@ -6,7 +6,7 @@ use crate::limits::{
 };
 
 /// For every option: a text that is not its default, and what goes with it to be valid.
-const CHANGED: [(&str, &str); 19] = [
+const CHANGED: [(&str, &str); 21] = [
     ("listen", "127.0.0.1:80,[::1]:0,unix:/run/muster.sock"),
     ("http-engine", "tiny_http"),
     ("allow-tiny-http-remote-crash", "true"),
@@ -24,6 +24,8 @@ const CHANGED: [(&str, &str); 19] = [
     ("similar-first-digits", "8"),
     ("similar-last-digits", "4"),
     ("similar-threshold", "90"),
+    ("state-file", "/var/lib/muster/state.json"),
+    ("autosave-interval", "60"),
     ("log-level", "debug"),
     ("log-format", "json"),
 ];

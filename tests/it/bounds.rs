@@ -27,8 +27,10 @@ struct Tracker {
 
 impl Tracker {
     fn start(options: &[(&str, &str)]) -> Tracker {
-        let ours = [("listen", "127.0.0.1:0"), ("http-engine", "epoll"), ("workers", "1")];
-        let flags = ours.iter().chain(options).map(|&(key, value)| (key, value.to_owned()));
+        let here = [("listen", "127.0.0.1:0"), ("state-file", "")];
+        let ours = [("http-engine", "epoll"), ("workers", "1")];
+        let flags =
+            here.iter().chain(&ours).chain(options).map(|&(key, value)| (key, value.to_owned()));
         let config = Config::load(&flags.collect::<Vec<_>>(), &[], None).expect("valid options");
         let running = start(&config).expect("a free port");
         let address = running.addresses()[0];

@@ -10,4 +10,5 @@ mod harness;
 mod identity;
 mod readme;
 mod replay;
+mod state;
 mod tidy;

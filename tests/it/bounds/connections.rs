@@ -31,7 +31,7 @@ fn of_too_many_connections_from_one_address_the_one_idle_longest_goes() {
     c.expect_end();
     ask([&mut a, &mut d, &mut e]);
     ask([&mut other]);
-    tracker.running.stop();
+    tracker.running.stop().expect("a stop");
 }
 
 #[test]
@@ -47,7 +47,7 @@ fn of_too_many_connections_in_all_the_one_idle_longest_goes() {
     ask([&mut e]);
     c.expect_end();
     ask([&mut a, &mut d, &mut e]);
-    tracker.running.stop();
+    tracker.running.stop().expect("a stop");
 }
 
 #[test]
@@ -62,7 +62,7 @@ fn a_client_that_holds_its_bound_of_connections_still_announces() {
     tracker.catch_up();
     let kept = held.iter().filter(|connection| connection.is_silent()).count();
     assert!(kept <= 5, "{kept} of 50 are kept");
-    tracker.running.stop();
+    tracker.running.stop().expect("a stop");
 }
 
 #[test]
@@ -86,7 +86,7 @@ fn a_head_without_an_end_is_refused_when_it_is_too_long() {
             connection.expect_end();
         }
     }
-    tracker.running.stop();
+    tracker.running.stop().expect("a stop");
 }
 
 #[test]
@@ -101,5 +101,5 @@ fn a_body_where_none_is_taken_is_refused_without_being_read() {
             connection.expect_end();
         }
     }
-    tracker.running.stop();
+    tracker.running.stop().expect("a stop");
 }

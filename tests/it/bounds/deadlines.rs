@@ -26,7 +26,7 @@ fn a_head_that_is_not_whole_within_ten_seconds_of_its_first_byte_is_cut_off() {
     assert!(slow.is_silent(), "seven seconds are allowed");
     tracker.pass(3_000);
     slow.expect_ended();
-    tracker.running.stop();
+    tracker.running.stop().expect("a stop");
 }
 
 #[test]
@@ -43,7 +43,7 @@ fn the_ten_seconds_count_for_each_request_of_a_connection() {
     tracker.catch_up();
     tracker.pass(10_000);
     slow.expect_ended();
-    tracker.running.stop();
+    tracker.running.stop().expect("a stop");
 }
 
 #[test]
@@ -56,7 +56,7 @@ fn a_half_request_behind_a_whole_one_has_ten_seconds_too() {
     assert!(slow.is_silent(), "seven seconds are allowed");
     tracker.pass(3_000);
     slow.expect_ended();
-    tracker.running.stop();
+    tracker.running.stop().expect("a stop");
 }
 
 #[test]
@@ -76,7 +76,7 @@ fn a_connection_may_be_idle_for_thirty_seconds() {
     assert_eq!(kept.get("/health").status, 200, "25 seconds after its last request");
     tracker.pass(30_000);
     kept.expect_ended();
-    tracker.running.stop();
+    tracker.running.stop().expect("a stop");
 }
 
 #[test]
@@ -109,7 +109,7 @@ fn replies_not_taken_within_ten_seconds_end_the_connection() {
     let ended = stream.write(&requests).expect_err("the time is over").kind();
     assert!(matches!(ended, ErrorKind::ConnectionReset | ErrorKind::BrokenPipe), "{ended}");
     assert_eq!(swarm.get("/health").status, 200, "others are served");
-    tracker.running.stop();
+    tracker.running.stop().expect("a stop");
 }
 
 #[test]
@@ -132,7 +132,7 @@ fn what_a_client_sends_after_a_refusal_is_read_for_two_seconds() {
         stream.write(b"x").is_err()
     });
     assert!(gone, "then the socket is closed");
-    tracker.running.stop();
+    tracker.running.stop().expect("a stop");
 }
 
 /// The sweeper's clock is the same: a peer that is silent for its timeout is forgotten.
@@ -157,5 +157,5 @@ fn a_silent_peer_is_forgotten_after_its_timeout() {
         longer += 1;
         ask(2, 1).counts()
     });
-    tracker.running.stop();
+    tracker.running.stop().expect("a stop");
 }

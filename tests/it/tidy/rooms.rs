@@ -67,7 +67,7 @@ const ROOMS: &[Room] = &[
     room("signals", Edge, &["log"]),
     room("store", Edge, &["store::*"]),
     room("store::*", Edge, &["log", "store::*"]),
-    room("sweeper", Edge, &[]),
+    room("sweeper", Edge, &["log", "store"]),
     room("http", Server, &["http::*", "http::operator"]),
     room("http::operator", Server, &["http", "http::*", "store"]),
     room("http::*", Server, &["http", "http::*", "http::operator", "listen", "log"]),
