@@ -1,8 +1,8 @@
 //! The disk is full, the folder read-only, the file not ours, or somebody else's.
 //!
 //! Permissions bind everybody but root, so as root the program runs as another user. A full disk is
-//! a limit on the size of files, which everybody may set, and once more a small tmpfs where mounting
-//! is allowed.
+//! a limit on the size of files, which everybody may set, and a small tmpfs where that may be
+//! mounted.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, chown, symlink};
