@@ -417,6 +417,10 @@ impl Torrents {
     fn add(&mut self, keys: &RandomState, hash: u64, info_hash: InfoHash) -> u32 {
         let slot = self.all.len() as u32;
         let (announced, swarm) = (Seconds(0), Swarm::default());
+        if self.all.len() == self.all.capacity() {
+            // An eighth, not as much again: room for torrents that may never come is 250 bytes each.
+            self.all.reserve_exact(self.all.len() / 8 + 2);
+        }
         self.all.push(Torrent { info_hash, announced, swarm, registration: None });
         let all = &self.all;
         self.by_hash.insert(hash, slot, slot + 1, |slot| hash_at(keys, all, slot));

@@ -143,10 +143,10 @@ impl Group {
     pub(super) const COUNT: usize = 7;
 }
 
-/// A peer without its endpoints, in 52 bytes. Byte arrays keep it free of padding.
+/// A peer without its endpoints, in 51 bytes. Byte arrays keep it free of padding.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Record {
-    pub(super) last_seen: u32,
+    last_seen: [u8; 4],
     pub(super) peer_id: [u8; 20],
     pub(super) proof: [u8; 8],
     uploaded: [u8; 6],
@@ -156,7 +156,7 @@ pub(super) struct Record {
     flags: u8,
 }
 
-const _: () = assert!(size_of::<Record>() == 52, "80 bytes a peer, everything counted, need this");
+const _: () = assert!(size_of::<Record>() == 51, "80 bytes a peer, everything counted, need this");
 
 fn pack48(value: u64) -> [u8; 6] {
     let [.., a, b, c, d, e, f] = value.to_be_bytes();
@@ -174,7 +174,7 @@ impl Record {
             | peer.v4_unmentioned << 2
             | peer.v6_unmentioned << 4;
         Record {
-            last_seen: peer.last_seen.0,
+            last_seen: peer.last_seen.0.to_be_bytes(),
             peer_id: peer.identity.peer_id.0,
             proof: peer.identity.proof.0.to_be_bytes(),
             uploaded: pack48(peer.uploaded),
@@ -192,12 +192,16 @@ impl Record {
             uploaded: unpack48(self.uploaded),
             downloaded: unpack48(self.downloaded),
             left: unpack48(self.left),
-            last_seen: Seconds(self.last_seen),
+            last_seen: self.last_seen(),
             paused: self.flags & 1 != 0,
             completed: self.flags & 2 != 0,
             v4_unmentioned: self.flags >> 2 & 3,
             v6_unmentioned: self.flags >> 4 & 3,
         }
+    }
+
+    pub(super) fn last_seen(&self) -> Seconds {
+        Seconds(u32::from_be_bytes(self.last_seen))
     }
 
     pub(super) fn identity(&self) -> Identity {
