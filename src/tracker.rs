@@ -418,7 +418,7 @@ impl Torrents {
         let slot = self.all.len() as u32;
         let (announced, swarm) = (Seconds(0), Swarm::default());
         if self.all.len() == self.all.capacity() {
-            // An eighth, not as much again: room for torrents that may never come is 250 bytes each.
+            // An eighth, not as much again: room that may never be used is 300 bytes a torrent.
             self.all.reserve_exact(self.all.len() / 8 + 2);
         }
         self.all.push(Torrent { info_hash, announced, swarm, registration: None });
