@@ -11,12 +11,12 @@ use nix::net::if_::InterfaceFlags;
 
 use crate::subnet::{canonical, is_local};
 
-/// The announce URLs of a tracker that listens on these addresses, each once: for an unspecified
-/// address one for every address of the host (`[::]` stands for IPv4 too), for any other just its
-/// own.
+/// The announce URLs of a tracker that serves HTTP and UDP on these addresses, each once: for an
+/// unspecified address one for every address of the host (`[::]` stands for IPv4 too), for any
+/// other just its own. Where both are served the one for UDP follows the one for HTTP.
 #[must_use]
-pub fn announce_urls(listening: &[SocketAddr]) -> Vec<String> {
-    urls(listening, &host_addresses())
+pub fn announce_urls(http: &[SocketAddr], udp: &[SocketAddr]) -> Vec<String> {
+    urls(http, udp, &host_addresses())
 }
 
 /// The addresses of all interfaces that are up; none if the system does not tell.
@@ -31,19 +31,34 @@ fn host_addresses() -> Vec<IpAddr> {
     .collect()
 }
 
-fn urls(listening: &[SocketAddr], host: &[IpAddr]) -> Vec<String> {
+fn urls(http: &[SocketAddr], udp: &[SocketAddr], host: &[IpAddr]) -> Vec<String> {
+    let [http, udp] = [http, udp].map(|listening| endpoints(listening, host));
     let mut urls = Vec::new();
+    for endpoint in &http {
+        urls.push(format!("http://{endpoint}/announce"));
+        if udp.contains(endpoint) {
+            urls.push(format!("udp://{endpoint}/announce"));
+        }
+    }
+    let alone = udp.iter().filter(|endpoint| !http.contains(endpoint));
+    urls.extend(alone.map(|endpoint| format!("udp://{endpoint}/announce")));
+    urls
+}
+
+/// Where clients could reach what listens on these addresses, each once.
+fn endpoints(listening: &[SocketAddr], host: &[IpAddr]) -> Vec<SocketAddr> {
+    let mut endpoints = Vec::new();
     for &socket in listening {
         let ip = canonical(socket.ip());
         let ips = if ip.is_unspecified() { announced(ip, host) } else { vec![ip] };
         for ip in ips {
-            let url = format!("http://{}/announce", SocketAddr::new(ip, socket.port()));
-            if !urls.contains(&url) {
-                urls.push(url);
+            let endpoint = SocketAddr::new(ip, socket.port());
+            if !endpoints.contains(&endpoint) {
+                endpoints.push(endpoint);
             }
         }
     }
-    urls
+    endpoints
 }
 
 /// What a client could be given for an unspecified address: IPv4 first, public before private. A
@@ -82,7 +97,7 @@ mod tests {
         let listening: Vec<SocketAddr> =
             listening.iter().map(|text| text.parse().expect("an address and port")).collect();
         let host: Vec<IpAddr> = host.iter().map(|text| text.parse().expect("an address")).collect();
-        urls(&listening, &host)
+        urls(&listening, &[], &host)
     }
 
     /// An ordinary host: loopback, a LAN, a public address in either family.
@@ -127,6 +142,27 @@ mod tests {
     }
 
     #[test]
+    fn where_both_are_served_the_url_for_udp_follows_the_one_for_http() {
+        let [all, one, other]: [SocketAddr; 3] = ["[::]:7", "192.0.2.1:7", "192.0.2.1:8"]
+            .map(|text| text.parse().expect("an address and port"));
+        let host: [IpAddr; 2] =
+            ["203.0.113.9", "192.0.2.1"].map(|text| text.parse().expect("an address"));
+        let wanted = [
+            "http://192.0.2.1:7/announce",
+            "udp://192.0.2.1:7/announce",
+            "http://203.0.113.9:7/announce",
+            "udp://203.0.113.9:7/announce",
+        ];
+        assert_eq!(urls(&[all], &[all], &host), wanted);
+        let wanted =
+            ["http://192.0.2.1:7/announce", "http://203.0.113.9:7/announce", "udp://192.0.2.1:8"];
+        let found = urls(&[all], &[other], &host);
+        assert_eq!(found.len(), 3);
+        assert!(found.iter().zip(wanted).all(|(found, wanted)| found.starts_with(wanted)));
+        assert_eq!(urls(&[], &[one], &host), ["udp://192.0.2.1:7/announce"]);
+    }
+
+    #[test]
     fn loopback_and_link_local_come_only_when_nothing_else_is_there() {
         for (listening, host, wanted) in [
             (
@@ -148,7 +184,7 @@ mod tests {
     fn this_host_has_an_address() {
         let host = host_addresses();
         assert!(host.iter().any(IpAddr::is_ipv4), "{host:?}");
-        let urls = announce_urls(&["[::]:6969".parse().expect("an address")]);
+        let urls = announce_urls(&["[::]:6969".parse().expect("an address")], &[]);
         assert!(!urls.is_empty(), "{host:?}");
     }
 }

@@ -36,6 +36,10 @@ const OTHER_VARIABLES: [&str; 2] = ["MUSTER_CONFIG", "MUSTER_TOKEN"];
 pub struct Config {
     /// Where to listen, at least one, none twice.
     pub listen: Vec<Listen>,
+    /// Whether to serve UDP.
+    pub udp: bool,
+    /// Where to listen for UDP; none is the TCP addresses of `listen`.
+    pub udp_listen: Vec<UdpListen>,
     /// What serves HTTP.
     pub http_engine: HttpEngine,
     /// Whether `tiny_http` may listen beyond loopback.
@@ -285,6 +289,31 @@ impl FromStr for HostName {
 impl fmt::Display for HostName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
+    }
+}
+
+/// An address and port to listen on for UDP.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UdpListen(pub SocketAddr);
+
+impl FromStr for UdpListen {
+    type Err = String;
+
+    /// Reads what [`Listen`] reads, but for a Unix socket.
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text.parse() {
+            Ok(Listen::Tcp(address)) => Ok(UdpListen(address)),
+            _ => Err(format!(
+                "{}: expected ADDR:PORT such as [::]:6969 or 192.0.2.1:6969, or a port",
+                quoted(text.as_bytes())
+            )),
+        }
+    }
+}
+
+impl fmt::Display for UdpListen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
     }
 }
 

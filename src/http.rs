@@ -39,8 +39,8 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use crate::clock::Clock;
-use crate::limits::{ANNOUNCE_JITTER_DIVISOR, SCRAPE_HASHES_MAX};
-use crate::request::{InfoHash, PeerBuf, Refused, Seconds, SwarmCounts};
+use crate::limits::SCRAPE_HASHES_MAX;
+use crate::request::{InfoHash, PeerBuf, Refused, Seconds, SwarmCounts, with_jitter};
 use crate::stats::Stats;
 use crate::subnet::Subnet;
 use crate::tracker::Tracker;
@@ -289,10 +289,8 @@ impl Service {
         Answer { status: Status::Ok, content_type: TEXT }
     }
 
-    /// The announce interval and up to a sixteenth more, so that clients do not call in step.
     fn interval(&self, random: &mut fastrand::Rng) -> u32 {
-        let interval = self.settings.announce_interval;
-        interval + random.u32(0..=interval / ANNOUNCE_JITTER_DIVISOR)
+        with_jitter(self.settings.announce_interval, random)
     }
 
     fn plain(&self, work: &mut Work, status: Status, text: &str) -> Answer {

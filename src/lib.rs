@@ -9,13 +9,16 @@
 //! allocation that grows with the input.
 //!
 //! ```text
-//! readable -> http::head::parse -> http::query::parse_announce -> Tracker::announce
-//!          -> Swarm::announce -> http::reply::encode_announce -> write
+//! HTTP  readable -> http::head::parse -> http::query::parse_announce -> Tracker::announce
+//!                -> Swarm::announce -> http::reply::encode_announce -> write
+//! UDP   receive -> udp::packet::parse_request -> connection_id::Key::verify -> Tracker::announce
+//!               -> Swarm::announce -> udp::packet::encode_announced -> reply
 //! ```
 //!
 //! [`http::Service::answer`] walks it from the parsed head to the encoded body. On the epoll engine
 //! a client that sends its request at once costs accept, recv, send and close; nothing is
-//! remembered of its connection ([`http::epoll`]).
+//! remembered of its connection ([`http::epoll`]). [`udp::Service::answer`] walks it from packet to
+//! packet, between two system calls; nothing is remembered but the peer.
 //!
 //! # The map
 //!
@@ -42,6 +45,12 @@
 //! | [`http::conn`] | one connection as bytes in, bytes out |
 //! | [`http::head`], [`http::query`], [`http::forwarded`] | bytes to request |
 //! | [`http::reply`], [`http::status`] | answer to bytes |
+//! | [`udp`] | one function that answers a packet, the threads that feed it |
+//! | [`udp::socket`], `udp::packet_info` | ... its sockets, which address was asked |
+//! | [`udp::key_file`] | ... the key of connection ids, which outlives a run |
+//! | [`udp::error_budget`] | ... how many errors strangers are sent |
+//! | [`udp::packet`] | bytes to request, answer to bytes, and back |
+//! | [`udp::connection_id`], [`udp::siphash`] | ... who receives what is sent to its address |
 //! | [`tracker`] | the core: swarms in shards behind one door |
 //! | `tracker::swarm`, `tracker::index` | ... the peers of a torrent, how they are found |
 //! | `tracker::similar` | ... which hash a mistyped one may have meant |
@@ -54,8 +63,9 @@
 //! # What always holds
 //!
 //! - Bytes from the network never panic, never grow memory without a bound ([`limits`]) and never
-//!   hold a thread: parsers are pure functions, sockets never block, deadlines close what lingers.
-//! - Only [`request::Refused`] reaches the wire as an error.
+//!   hold a thread: parsers are pure functions, deadlines close what lingers, and no socket blocks
+//!   but in a UDP thread's wait for its next packet.
+//! - Only [`request::Refused`] reaches the wire as an error, and UDP's word for a foreign id.
 //! - Under a shard's lock there is no system call, no log line, no encoding; nobody holds two.
 //! - The core knows no socket, no encoding, no clock: time is an argument.
 //! - An address past the edge is canonical: never an IPv4-mapped IPv6 address
@@ -83,3 +93,4 @@ pub mod subnet;
 pub mod sweeper;
 pub mod token;
 pub mod tracker;
+pub mod udp;

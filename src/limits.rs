@@ -30,6 +30,8 @@ pub const MIN_INTERVAL_SECONDS_RANGE: (u32, u32) = (1, 43_200);
 pub const NUMWANT_DEFAULT: u16 = 50;
 /// Peers in an HTTP reply at the most: what libtorrent asks for.
 pub const NUMWANT_HTTP_MAX: u16 = 200;
+/// Peers in any reply at the most: those of 6 bytes that fit a UDP reply.
+pub const NUMWANT_MAX: u16 = NUMWANT_UDP_V4_MAX;
 
 // -- what is remembered ---------------------------------------------------------------------------
 
@@ -134,6 +136,39 @@ pub const WORKERS_MAX: usize = 256;
 /// Torrents in one scrape: no more can stand in one head (`info_hash=` and 20 bytes each).
 pub const SCRAPE_HASHES_MAX: usize = HTTP_HEAD_BYTES_MAX / 31 + 1;
 
+// -- UDP ------------------------------------------------------------------------------------------
+
+/// Bytes of a packet that are read; a full scrape has 1,496. A longer packet is read up to here.
+pub const UDP_REQUEST_BYTES_MAX: usize = 2048;
+/// A reply at the most: with the heads of IPv6 and UDP it passes unfragmented where 1,448 bytes do,
+/// which leaves room for a tunnel in an Ethernet frame of 1,500.
+pub const UDP_REPLY_BYTES_MAX: usize = 1400;
+/// Peers in a UDP reply over IPv4: what fits behind its head of 20 bytes (BEP 15).
+pub const NUMWANT_UDP_V4_MAX: u16 = (UDP_REPLY_BYTES_MAX as u16 - 20) / 6;
+/// Peers in a UDP reply over IPv6.
+pub const NUMWANT_UDP_V6_MAX: u16 = (UDP_REPLY_BYTES_MAX as u16 - 20) / 18;
+/// Torrents in one UDP scrape (BEP 15: "up to about 74").
+pub const UDP_SCRAPE_HASHES_MAX: usize = 74;
+/// The path and query of an announce URL in the options of a UDP announce (BEP 41).
+pub const UDP_URL_BYTES_MAX: usize = 1024;
+/// A connection id holds for this long at the least and twice as long at the most. BEP 15 asks for
+/// two minutes; uTorrent keeps its ids for five.
+pub const UDP_ID_BUCKET_SECONDS: u64 = 300;
+/// Errors about connection ids that may go out at once, to addresses nobody has vouched for.
+pub const UDP_ERRORS_BURST: u64 = 100;
+/// One more such error every so often: 100 a second.
+pub const UDP_ERROR_MILLIS: u64 = 10;
+/// The kernel's queue of packets not yet received. Linux takes twice this and counts 832 bytes for
+/// an announce, so it is 20,000 of them, less than a tenth of a second's work. Granted as far as
+/// `net.core.rmem_max` goes.
+pub const UDP_RECEIVE_BUFFER_BYTES: usize = 8 * 1024 * 1024;
+/// The kernel's queue of replies not yet sent. Granted as far as `net.core.wmem_max` goes.
+pub const UDP_SEND_BUFFER_BYTES: usize = 1024 * 1024;
+/// The pause after a receive that failed.
+pub const UDP_PAUSE_MILLIS: u64 = 100;
+/// Ports tried until one is free for both TCP and UDP, where any will do.
+pub const PORT_TRIES_MAX: usize = 32;
+
 // -- the process ----------------------------------------------------------------------------------
 
 /// What is in flight at a stop has this long to finish.
@@ -189,6 +224,14 @@ const _: () = {
     );
     assert!(MIN_INTERVAL_SECONDS_DEFAULT <= ANNOUNCE_INTERVAL_SECONDS_DEFAULT);
     assert!(NUMWANT_DEFAULT <= NUMWANT_HTTP_MAX);
+    assert!(NUMWANT_DEFAULT <= NUMWANT_UDP_V6_MAX);
+    assert!(20 + 6 * NUMWANT_UDP_V4_MAX as usize <= UDP_REPLY_BYTES_MAX);
+    assert!(20 + 18 * NUMWANT_UDP_V6_MAX as usize <= UDP_REPLY_BYTES_MAX);
+    assert!(NUMWANT_UDP_V4_MAX <= NUMWANT_MAX && NUMWANT_UDP_V6_MAX <= NUMWANT_MAX);
+    assert!(NUMWANT_HTTP_MAX <= NUMWANT_MAX);
+    assert!(8 + 12 * UDP_SCRAPE_HASHES_MAX <= UDP_REPLY_BYTES_MAX);
+    assert!(16 + 20 * UDP_SCRAPE_HASHES_MAX <= UDP_REQUEST_BYTES_MAX);
+    assert!(98 + 2 * UDP_URL_BYTES_MAX.div_ceil(255) + UDP_URL_BYTES_MAX <= UDP_REQUEST_BYTES_MAX);
     assert!(HTTP_HEAD_BYTES_MAX <= HTTP_READ_BYTES, "one read must be able to hold a head");
     assert!(SHARDS_COUNT.is_power_of_two(), "a shard is chosen by the top bits of a hash");
     assert!(SWARM_PEERS_MAX < (1 << 24) - 1, "the all-ones slot means empty");

@@ -7,7 +7,7 @@ use std::fmt;
 use std::hash::{DefaultHasher, Hasher as _};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use crate::limits::{NUMWANT_DEFAULT, NUMWANT_HTTP_MAX, QUOTED_BYTES_MAX};
+use crate::limits::{ANNOUNCE_JITTER_DIVISOR, NUMWANT_DEFAULT, NUMWANT_MAX, QUOTED_BYTES_MAX};
 
 /// The SHA-1 of a torrent's info dictionary (BEP 3): what a torrent is known by. Shown as 40 hex
 /// digits.
@@ -44,6 +44,14 @@ impl fmt::Debug for InfoHash {
 /// The 20 bytes a client chose for itself (BEP 3), by convention (BEP 20) opening with its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct PeerId(pub [u8; 20]);
+
+impl PeerId {
+    /// Whether it is one of aria2's, which is met halfway in two of its ways.
+    #[must_use]
+    pub fn is_aria2(&self) -> bool {
+        self.0.starts_with(b"A2-")
+    }
+}
 
 /// What shows that two announces with one peer id come from one client: the `key` it sends with
 /// each, or the source address if it sends none. Without it nobody can change or stop a peer.
@@ -128,7 +136,7 @@ impl NumWant {
         })
     }
 
-    /// The count itself, 0 to [`NUMWANT_HTTP_MAX`].
+    /// The count itself, 0 to [`NUMWANT_MAX`].
     #[must_use]
     pub fn count(self) -> usize {
         usize::from(self.0)
@@ -158,6 +166,13 @@ impl Seconds {
     pub fn since(self, earlier: Seconds) -> u32 {
         self.0.saturating_sub(earlier.0)
     }
+}
+
+/// The announce interval and up to a sixteenth more, in seconds, so that clients do not call in
+/// step.
+#[must_use]
+pub fn with_jitter(interval: u32, random: &mut fastrand::Rng) -> u32 {
+    interval + random.u32(0..=interval / ANNOUNCE_JITTER_DIVISOR)
 }
 
 /// One announce, parsed and checked, over whichever protocol it came.
@@ -197,8 +212,10 @@ impl AnnounceRequest {
     /// link of other clients comes with a `left` above 0.
     #[must_use]
     pub fn may_lack_metadata(&self) -> bool {
-        let is_aria2 = self.identity.peer_id.0.starts_with(b"A2-");
-        is_aria2 && self.left == 0 && self.uploaded == 0 && self.downloaded == 0
+        self.identity.peer_id.is_aria2()
+            && self.left == 0
+            && self.uploaded == 0
+            && self.downloaded == 0
     }
 }
 
@@ -221,7 +238,7 @@ pub type Endpoint4 = [u8; 6];
 pub type Endpoint6 = [u8; 18];
 
 /// The peers of one reply: filled under a shard's lock, encoded after it is released, used again
-/// for the next. Room for [`NUMWANT_HTTP_MAX`] peers from the start, so it never grows.
+/// for the next. Room for [`NUMWANT_MAX`] peers from the start, so it never grows.
 #[derive(Debug)]
 pub struct PeerBuf {
     /// IPv4 endpoints.
@@ -238,7 +255,7 @@ impl PeerBuf {
     /// An empty buffer with its own source of randomness.
     #[must_use]
     pub fn new() -> PeerBuf {
-        let room = usize::from(NUMWANT_HTTP_MAX);
+        let room = usize::from(NUMWANT_MAX);
         PeerBuf {
             v4: Vec::with_capacity(room),
             v6: Vec::with_capacity(room),

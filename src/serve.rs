@@ -6,6 +6,7 @@
 use std::fs;
 use std::io::{self, Write as _};
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
@@ -14,13 +15,16 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::addresses;
 use crate::clock::{Clock, unix_time};
-use crate::config::{Config, HttpEngine};
+use crate::config::{Config, HttpEngine, Listen};
 use crate::http::access::Access;
 use crate::http::operator::Operator;
 use crate::http::{Service, Settings, tiny};
 #[cfg(target_os = "linux")]
 use crate::http::{admission::ConnectionLimits, epoll};
-use crate::limits::{HTTP_CONNECTIONS_MAX_DEFAULT, WORKERS_MAX};
+use crate::limits::{
+    HTTP_CONNECTIONS_MAX_DEFAULT, PORT_TRIES_MAX, UDP_RECEIVE_BUFFER_BYTES, UDP_SEND_BUFFER_BYTES,
+    WORKERS_MAX,
+};
 use crate::listen::Listener;
 use crate::log;
 use crate::signals;
@@ -29,6 +33,7 @@ use crate::store::{Saved, Store};
 use crate::sweeper::Sweeper;
 use crate::token::Token;
 use crate::tracker::{Tolerance, Tracker, TrackerLimits};
+use crate::udp::{self, key_file, socket};
 
 enum Engine {
     #[cfg(target_os = "linux")]
@@ -40,6 +45,7 @@ enum Engine {
 pub struct Running {
     service: Arc<Service>,
     engine: Engine,
+    udp: udp::Engine,
     sweeper: JoinHandle<()>,
     stopping: Arc<AtomicBool>,
     addresses: Vec<SocketAddr>,
@@ -99,8 +105,7 @@ pub fn start(config: &Config) -> Result<Running, String> {
 
 fn start_with(config: &Config, asked: &Arc<Asked>) -> Result<Running, String> {
     let descriptors = raise_descriptor_limit();
-    let listeners: Vec<Listener> =
-        config.listen.iter().map(Listener::open).collect::<Result<_, _>>()?;
+    let (listeners, sockets) = open(config)?;
     let addresses = listeners.iter().filter_map(Listener::address).collect();
     let listening = listeners.iter().map(Listener::to_string).collect();
     let service = Arc::new(service(config, asked)?);
@@ -113,6 +118,7 @@ fn start_with(config: &Config, asked: &Arc<Asked>) -> Result<Running, String> {
         }
         _ => tiny::Engine::start(listeners, &service, workers).map(Engine::Tiny)?,
     };
+    let udp = start_udp(config, sockets, &service, workers)?;
     let stopping = Arc::new(AtomicBool::new(false));
     let sweeper = thread::Builder::new().name("sweeper".to_owned()).spawn({
         let stopping = Arc::clone(&stopping);
@@ -126,7 +132,66 @@ fn start_with(config: &Config, asked: &Arc<Asked>) -> Result<Running, String> {
         move || sweeper.run(&stopping)
     });
     let sweeper = sweeper.map_err(|error| format!("cannot start a thread: {error}"))?;
-    Ok(Running { service, engine, sweeper, stopping, addresses, listening })
+    Ok(Running { service, engine, udp, sweeper, stopping, addresses, listening })
+}
+
+/// Opens what is listened on, UDP where TCP is unless told otherwise.
+fn open(config: &Config) -> Result<(Vec<Listener>, Vec<socket::Socket>), String> {
+    let (mut listeners, mut sockets) = (Vec::new(), Vec::new());
+    let follows = config.udp && config.udp_listen.is_empty();
+    for listen in &config.listen {
+        let (listener, socket) = open_both(listen, follows)?;
+        listeners.push(listener);
+        sockets.extend(socket);
+    }
+    for listen in config.udp_listen.iter().filter(|_| config.udp) {
+        let socket = socket::Socket::open(listen.0);
+        sockets.push(socket.map_err(|error| socket::in_words(listen.0, &error))?);
+    }
+    Ok((listeners, sockets))
+}
+
+/// Opens a listener and, if UDP `follows`, a UDP socket on the same address and port. Where any
+/// port will do, one is taken that is free for both.
+fn open_both(listen: &Listen, follows: bool) -> Result<(Listener, Option<socket::Socket>), String> {
+    let any_port = matches!(listen, Listen::Tcp(address) if address.port() == 0);
+    let mut tries = if any_port { PORT_TRIES_MAX } else { 1 };
+    // Kept until a port is found, so that none is tried twice.
+    let mut given_up = Vec::new();
+    loop {
+        let listener = Listener::open(listen)?;
+        let Some(address) = listener.address().filter(|_| follows) else {
+            return Ok((listener, None));
+        };
+        tries -= 1;
+        match socket::Socket::open(address) {
+            Ok(socket) => return Ok((listener, Some(socket))),
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse && tries > 0 => {
+                given_up.push(listener);
+            }
+            Err(error) => return Err(socket::in_words(address, &error)),
+        }
+    }
+}
+
+fn start_udp(
+    config: &Config,
+    sockets: Vec<socket::Socket>,
+    service: &Service,
+    threads: usize,
+) -> Result<udp::Engine, String> {
+    let Some(first) = sockets.first() else {
+        return Ok(udp::Engine::default());
+    };
+    let (receive, send) = first.granted();
+    log::info(format_args!(
+        "udp: the kernel grants queues of {receive} and {send} bytes, asked for were \
+         {UDP_RECEIVE_BUFFER_BYTES} and {UDP_SEND_BUFFER_BYTES} (net.core.rmem_max, wmem_max)"
+    ));
+    let Service { tracker, stats, clock, operator, .. } = service;
+    let key = key_file::load(operator.store.path().and_then(Path::parent))?;
+    let service = udp::Service::new(tracker, stats, clock, key, config.announce_interval);
+    udp::Engine::start(sockets, &Arc::new(service), threads)
 }
 
 /// Runs the tracker until SIGINT, SIGTERM or the operator stops it, and saves at SIGUSR1. Fails if
@@ -183,7 +248,7 @@ impl Running {
 
     /// Finishes what is in flight, ends every thread and saves the state. Fails if that fails.
     pub fn stop(self) -> Result<(), String> {
-        let Running { service, engine, sweeper, stopping, .. } = self;
+        let Running { service, engine, udp, sweeper, stopping, .. } = self;
         stopping.store(true, Ordering::Relaxed);
         service.clock.wake();
         match engine {
@@ -191,6 +256,7 @@ impl Running {
             Engine::Epoll(engine) => engine.stop(service.clock.millis()),
             Engine::Tiny(engine) => engine.stop(),
         }
+        udp.stop();
         let _ = sweeper.join();
         let (stats, totals) = (service.stats.snapshot(), service.tracker.totals());
         log::info(format_args!(
@@ -211,10 +277,13 @@ impl Running {
 
     /// Prints what a person pastes into a client, and where the tracker listens.
     fn announce_itself(&self) {
-        let urls = addresses::announce_urls(&self.addresses);
+        let udp: Vec<SocketAddr> = self.udp.addresses().collect();
+        let urls = addresses::announce_urls(&self.addresses, &udp);
         let urls = urls.iter().map(|url| format!("announce URL: {url}\n"));
+        // First, so that whoever waits for the line about HTTP can use both.
+        let udp = udp.iter().map(|address| format!("listening on udp {address}\n"));
         let listening = self.listening.iter().map(|address| format!("listening on {address}\n"));
-        let text: String = urls.chain(listening).collect();
+        let text: String = urls.chain(udp).chain(listening).collect();
         // Nobody has to read it.
         let _ = io::stdout().write_all(text.as_bytes()).and_then(|()| io::stdout().flush());
     }

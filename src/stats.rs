@@ -1,6 +1,7 @@
 //! Counters of what has happened since the start: relaxed atomics, read as one snapshot.
 //!
 //! Nothing decides by them; they are for people and programs that watch. Counts only grow.
+//! What came over UDP is counted among all announces, scrapes and refusals, and again by itself.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -46,6 +47,22 @@ counters! {
     http_errors,
     /// Requests to operator routes that were not the operator's.
     operator_denied,
+    /// UDP: connection ids given out.
+    udp_connects,
+    /// UDP: announces answered with peers; counted among all `announces` too.
+    udp_announces,
+    /// UDP: scrapes answered; counted among all `scrapes` too.
+    udp_scrapes,
+    /// UDP: announces refused by the core; counted among all `refusals` too.
+    udp_refusals,
+    /// UDP: foreign and stale connection ids answered with an error.
+    udp_unknown_ids,
+    /// UDP: foreign and stale connection ids beyond the rate of errors, or too short for one.
+    udp_unknown_ids_dropped,
+    /// UDP: packets that were no request, dropped.
+    udp_malformed,
+    /// UDP: replies that could not be sent.
+    udp_replies_lost,
     /// TCP and Unix connections accepted.
     connections,
     /// Connections closed because they kept a deadline waiting.

@@ -76,7 +76,7 @@ pub fn option_named(key: &str) -> Option<&'static ConfigOption> {
 }
 
 /// All options, in the order in which people are shown them.
-pub static OPTIONS: [ConfigOption; 21] = [
+pub static OPTIONS: [ConfigOption; 23] = [
     ConfigOption {
         key: "listen",
         value_name: "ADDR:PORT",
@@ -87,6 +87,26 @@ pub static OPTIONS: [ConfigOption; 21] = [
                   same. Port 0 takes any free port.",
         set: |config, text| set_list(&mut config.listen, text, 1, LISTEN_COUNT_MAX),
         get: |config| joined(&config.listen),
+    },
+    ConfigOption {
+        key: "udp",
+        value_name: "BOOL",
+        kind: Kind::Switch,
+        help: "Serve UDP too (BEP 15), which most clients prefer and which costs a third of HTTP",
+        comment: "",
+        set: |config, text| set_switch(&mut config.udp, text),
+        get: |config| config.udp.to_string(),
+    },
+    ConfigOption {
+        key: "udp-listen",
+        value_name: "ADDR:PORT",
+        kind: Kind::List,
+        help: "Where to listen for UDP: ADDR:PORT or a port alone; by default as listen says",
+        comment: "None means the addresses and ports on which HTTP is served. Behind a reverse \
+                  proxy, which passes no UDP on, HTTP is served on loopback alone: then set this \
+                  to the address that clients see.",
+        set: |config, text| set_list(&mut config.udp_listen, text, 0, LISTEN_COUNT_MAX),
+        get: |config| joined(&config.udp_listen),
     },
     ConfigOption {
         key: "http-engine",
@@ -111,7 +131,7 @@ pub static OPTIONS: [ConfigOption; 21] = [
         key: "workers",
         value_name: "COUNT",
         kind: Kind::Number,
-        help: "Threads that serve HTTP; 0 is one per core",
+        help: "Threads that serve HTTP, and as many for UDP; 0 is one per core",
         comment: "",
         set: |config, text| set_count(&mut config.workers, text, (0, WORKERS_MAX as u32)),
         get: |config| config.workers.to_string(),
@@ -299,6 +319,8 @@ pub static OPTIONS: [ConfigOption; 21] = [
 pub(super) fn default_config() -> Config {
     Config {
         listen: vec![Listen::Tcp(SocketAddr::from((Ipv6Addr::UNSPECIFIED, PORT_DEFAULT)))],
+        udp: true,
+        udp_listen: Vec::new(),
         http_engine: if cfg!(target_os = "linux") {
             HttpEngine::Epoll
         } else {

@@ -6,8 +6,10 @@ use crate::limits::{
 };
 
 /// For every option: a text that is not its default, and what goes with it to be valid.
-const CHANGED: [(&str, &str); 21] = [
+const CHANGED: [(&str, &str); 23] = [
     ("listen", "127.0.0.1:80,[::1]:0,unix:/run/muster.sock"),
+    ("udp", "false"),
+    ("udp-listen", "192.0.2.1:7000,[::1]:7001"),
     ("http-engine", "tiny_http"),
     ("allow-tiny-http-remote-crash", "true"),
     ("workers", "3"),
@@ -240,6 +242,20 @@ fn a_wrong_value_is_quoted_with_what_is_expected() {
         assert_eq!(from_environment(&name, text), Err(format!("{name}: {wrong}")));
         let in_file = from_file(&format!("# first\n{key} = {text:?}"));
         assert_eq!(in_file, Err(format!("{key} in muster.toml line 2: {wrong}")));
+    }
+}
+
+#[test]
+fn udp_listens_on_addresses_and_ports_and_no_unix_socket() {
+    let config = from_flags(&[("udp-listen", "7000, 127.0.0.1:0,[::1]:1")]).expect("addresses");
+    let shown: Vec<String> = config.udp_listen.iter().map(UdpListen::to_string).collect();
+    assert_eq!(shown, ["[::]:7000", "127.0.0.1:0", "[::1]:1"]);
+    for wrong in ["unix:/run/muster.sock", "localhost:1", "127.0.0.1"] {
+        let wanted = format!(
+            "--udp-listen: {wrong:?}: expected ADDR:PORT such as [::]:6969 or 192.0.2.1:6969, or a \
+             port"
+        );
+        assert_eq!(from_flags(&[("udp-listen", wrong)]), Err(wanted));
     }
 }
 

@@ -208,6 +208,13 @@ impl Server {
         tcp.expect("a server with a TCP listener")
     }
 
+    /// Where it listens for UDP; these lines come before the others.
+    pub fn udp(&self) -> Vec<SocketAddr> {
+        let text = self.stdout();
+        let places = text.lines().filter_map(|line| line.strip_prefix("listening on udp "));
+        places.map(|place| place.parse().expect("listening on udp ADDR:PORT")).collect()
+    }
+
     /// A connection to the first listener.
     pub fn connect(&self) -> Connection {
         match &self.addresses[0] {
@@ -247,6 +254,11 @@ impl Server {
         status
     }
 
+    /// The number of its process.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Whether it still runs.
     pub fn runs(&mut self) -> bool {
         self.child.try_wait().expect("the child is ours").is_none()
@@ -283,10 +295,11 @@ impl Drop for Server {
     }
 }
 
-/// The addresses in the whole `listening on` lines of stdout.
+/// The addresses in the whole `listening on` lines of stdout; those of UDP are in [`Server::udp`].
 fn listening_lines(text: &str) -> Vec<Address> {
     let whole = text.rsplit_once('\n').map_or("", |(whole, _)| whole);
     let places = whole.lines().filter_map(|line| line.strip_prefix("listening on "));
+    let places = places.filter(|place| !place.starts_with("udp "));
     places
         .map(|place| match place.strip_prefix("unix:") {
             Some(path) => Address::Unix(PathBuf::from(path)),

@@ -12,3 +12,4 @@ mod readme;
 mod replay;
 mod state;
 mod tidy;
+mod udp;

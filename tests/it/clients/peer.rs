@@ -15,6 +15,8 @@ use std::sync::atomic::{AtomicU8, Ordering};
 
 use rustix::process::{Pid, Signal, kill_process};
 
+use super::Over;
+
 /// Debian's Python: it sees Debian's libtorrent, which another one on the PATH does not.
 pub const PYTHON: &str = "/usr/bin/python3";
 
@@ -54,19 +56,32 @@ impl Client {
     }
 
     /// Whether it tells the tracker that it stops. `transmission-cli` 3.00 means to, but lets no
-    /// request out any more once it has begun to close: the tracker has to wait for the timeout.
-    pub fn says_stopped(self) -> bool {
-        self != Client::Transmission
+    /// HTTP request out any more once it has begun to close: the tracker has to wait for the
+    /// timeout.
+    pub fn says_stopped(self, over: Over) -> bool {
+        self != Client::Transmission || over == Over::Udp
     }
 
     /// The client sharing `torrent`, a file or magnet link, with its data in `folder`, listening
     /// at `place`, its own files in `home`.
-    fn command(self, torrent: &OsStr, folder: &Path, home: &Path, place: Place) -> Command {
+    fn command(
+        self,
+        over: Over,
+        torrent: &OsStr,
+        folder: &Path,
+        home: &Path,
+        place: Place,
+    ) -> Command {
         let Place { address, port } = place;
         match self {
             Client::Aria2 => {
                 let mut aria2 = Command::new("aria2c");
-                aria2.args(["--no-conf", "--enable-dht=false", "--enable-dht6=false"]);
+                aria2.args(["--no-conf", "--enable-dht6=false"]);
+                // Its UDP announces go out through the socket of its DHT, which knows nobody here
+                // and is nothing to a private torrent.
+                aria2.arg(format!("--enable-dht={}", over == Over::Udp));
+                aria2.arg(format!("--dht-listen-port={port}"));
+                aria2.arg("--dht-file-path").arg(home.join("dht.dat"));
                 aria2.args(["--enable-peer-exchange=false", "--bt-enable-lpd=false"]);
                 aria2.args(["--disable-ipv6=true", "--file-allocation=none", "--disk-cache=0"]);
                 // Look at the file first, and seed it for ever.
@@ -134,6 +149,8 @@ impl Place {
 pub struct Peer {
     /// Which client it is.
     pub client: Client,
+    /// What it announces over.
+    pub over: Over,
     /// What the test calls it.
     pub name: String,
     folder: PathBuf,
@@ -146,6 +163,7 @@ impl Peer {
     /// there, a leecher has nothing.
     pub fn start(
         client: Client,
+        over: Over,
         name: &str,
         parent: &Path,
         torrent: &OsStr,
@@ -158,7 +176,7 @@ impl Peer {
         if let Some(whole) = whole {
             std::fs::copy(whole, folder.join("data.bin")).expect("the folder is ours to write");
         }
-        let told = client.command(torrent, &folder, &home, Place::unused());
+        let told = client.command(over, torrent, &folder, &home, Place::unused());
         let log = parent.join(name).join("log");
         let stdout = File::create(&log).expect("the folder is ours to write");
         let stderr = stdout.try_clone().expect("an open file");
@@ -177,7 +195,7 @@ impl Peer {
             .stderr(stderr)
             .spawn()
             .expect("setpriv starts");
-        Peer { client, name: name.to_owned(), folder, log, child }
+        Peer { client, over, name: name.to_owned(), folder, log, child }
     }
 
     /// The file as the client has it now.
