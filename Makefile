@@ -1,7 +1,7 @@
 # What people and CI do with this repository. `make` alone lists the targets.
 
 .DEFAULT_GOAL := help
-.PHONY: help run build config test test-unit test-deps check fmt doc tree ci clean
+.PHONY: help run build config test test-unit test-deps check fmt doc tree bench-state bench-udp ci clean
 
 # The BitTorrent clients that `make test` drives, as Debian packages.
 CLIENTS := aria2 transmission-cli python3-libtorrent
@@ -11,7 +11,7 @@ RUSTDOC_LINTS := -D warnings -A rustdoc::private_intra_doc_links
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: ## Build the release binary and serve on port 6969; ARGS="--listen [::]:7000" passes options
 	@cargo run --release --locked -- serve $(ARGS)
@@ -45,6 +45,12 @@ doc: ## Build the documentation of the code and open it; it begins with the arch
 
 tree: ## List the packages of the default build; the tidy test bounds their number
 	@cargo tree --locked -e normal --prefix none | sed 's/ (.*)$$//' | sort -u
+
+bench-state: ## Measure saving and loading a million peers, and announces meanwhile
+	cargo bench --locked --bench state
+
+bench-udp: ## Measure the CPU time of an announce over UDP and HTTP; ROUNDS=21
+	cargo bench --locked --bench udp -- $(or $(ROUNDS),5)
 
 ci: ## Run what CI runs, the installation of the clients included
 	.ci/run

@@ -79,6 +79,12 @@ impl Journal {
         }
     }
 
+    /// Writes to another file from now on, so that a test can make it fail; returns this one.
+    #[cfg(test)]
+    pub fn exchange_file(&mut self, file: File) -> File {
+        std::mem::replace(&mut self.file, file)
+    }
+
     fn write(&mut self, lines: &[u8]) -> io::Result<()> {
         self.file.write_all(lines)?;
         self.file.sync_data()

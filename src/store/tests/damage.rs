@@ -316,3 +316,34 @@ fn a_save_that_fails_leaves_everything_and_the_next_one_makes_up_for_it() {
     let made_up = store.save_if_due(&tracker, 300, 0, later, UNIX_NOW).expect("it is due");
     assert_eq!(made_up.map(|saved| saved.torrents), Ok(2));
 }
+
+#[test]
+fn a_write_to_the_journal_that_fails_leaves_it_readable() {
+    let scratch = Scratch::new();
+    let folder = Folder::of(&scratch.state()).expect("a folder");
+    let mut journal = Journal::begin(&folder, 1).expect("a journal");
+    let entry = |number| Entry::Register(hash(number), registration("a"));
+    let before = journal.append(&folder, &[entry(1)]).expect("a write");
+    assert_eq!(before, 0);
+    // What was written can be taken back.
+    let before = journal.append(&folder, &[entry(2)]).expect("a write");
+    journal.take_back(before);
+    let lines = journal::parse_journal(&fs::read(folder.journal(1)).expect("the journal"));
+    assert_eq!(lines.entries, [entry(1)]);
+    // Where even that fails, a part of a line may stand there; the next one ends it.
+    let writable = journal.exchange_file(File::open(folder.journal(1)).expect("for reading"));
+    let error = journal.append(&folder, &[entry(3)]).expect_err("it cannot be written");
+    let wanted = format!(
+        "{}.journal-1: cannot write the journal: Bad file descriptor (os error 9)",
+        scratch.state().display()
+    );
+    assert_eq!(error, wanted);
+    let mut writable = writable;
+    writable.write_all(b"0123 {\"regis").expect("a write");
+    journal.exchange_file(writable);
+    journal.append(&folder, &[entry(4)]).expect("a write");
+    journal.append(&folder, &[entry(5)]).expect("a write");
+    let lines = journal::parse_journal(&fs::read(folder.journal(1)).expect("the journal"));
+    assert_eq!(lines.entries, [entry(1), entry(4), entry(5)]);
+    assert_eq!((lines.bad.len(), lines.torn), (1, false));
+}

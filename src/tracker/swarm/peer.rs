@@ -14,7 +14,7 @@ pub(super) const NOT_LISTED_6: Endpoint6 = [0; 18];
 /// A dual-stack peer that announces over one family alone this often has lost the other one.
 const ONE_FAMILY_ANNOUNCES_MAX: u8 = 3;
 
-/// A peer, one at a time; [`Record`] is the same, packed.
+/// A peer, one at a time; `Record` is the same, packed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Peer {
     /// Who it is.

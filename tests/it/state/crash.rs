@@ -1,40 +1,28 @@
 //! kill -9 at random moments.
 //!
-//! The writer is this test's own program, started again in a process of its own: it registers
-//! without a pause, one thread saves without a pause beside it, and a line on stdout acknowledges
-//! each registration after [`Store::register`] has returned. It is killed at a random moment; then
-//! every registration ever acknowledged must be there.
+//! One client registers torrents without a pause, another asks for saves without a pause, and the
+//! program is killed at a random moment: mostly at work, sometimes during its start. Then every
+//! registration that was ever acknowledged must be in what it left behind, and nothing of that may
+//! be damaged. The next round starts from there.
 
-use std::io::{BufRead as _, BufReader, Write as _};
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
+use std::path::Path;
+use std::process::Command;
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
-use muster::registration::Registration;
 use muster::request::{InfoHash, Seconds};
 use muster::store::{Loaded, Store};
 use muster::tracker::{Tolerance, Tracker, TrackerLimits};
+use rustix::process::Signal;
 
-use super::{NAME, unix_now};
-use crate::harness::{Folder, PATIENCE};
+use super::{NAME, serve, unix_now};
+use crate::harness::{Folder, PATIENCE, Server};
 
-/// Set in the writer's process: the state file, and the number of its first registration.
-const WRITER: &str = "STATE_TEST_WRITER";
 /// Folders, and kills in each: one that has seen too many holds too much to load it so often.
 const FOLDERS: u32 = 10;
 const ROUNDS: u32 = 20;
-const NOW: Seconds = Seconds(90_000);
-
-fn open(state: &Path) -> (Tracker, Store, Loaded) {
-    let tolerance = Tolerance { first_digits: 10, last_digits: 5, same_digits: 38 };
-    let (torrents_max, peers_max) = (1_000_000, 1_000_000);
-    let tracker =
-        Tracker::new(TrackerLimits { peer_timeout: 1800, torrents_max, peers_max, tolerance });
-    let (store, loaded) =
-        Store::open(state, &tracker, NOW, unix_now(), 1800).expect("a state that can be read");
-    (tracker, store, loaded)
-}
 
 fn hash(number: u32) -> InfoHash {
     let mut bytes = [7; 20];
@@ -43,91 +31,109 @@ fn hash(number: u32) -> InfoHash {
     InfoHash(bytes)
 }
 
-/// Registers and saves until it is killed.
-fn write_until_killed(state: &Path, first: u32) -> ! {
-    let (tracker, store, _) = open(state);
-    std::thread::scope(|scope| {
-        scope.spawn(|| {
-            loop {
-                store.save(&tracker, NOW, unix_now()).expect("a save");
-            }
-        });
-        let mut out = std::io::stdout();
-        for number in first.. {
-            let registration = Registration { name: number.to_string(), ..Registration::default() };
-            store.register(&tracker, &hash(number), registration, NOW).expect("a registration");
-            // The test that reads it may be gone.
-            let _ = out.write_all(format!("ack {number}\n").as_bytes()).and_then(|()| out.flush());
-        }
-        unreachable!("there are more numbers than moments")
-    })
+/// Whether a request on a connection of its own was answered with 200 before the end.
+fn succeeds(address: SocketAddr, request: &str) -> bool {
+    let mut reply = Vec::new();
+    let mut exchange = || {
+        let mut stream = TcpStream::connect(address)?;
+        stream.set_read_timeout(Some(PATIENCE))?;
+        stream.write_all(request.as_bytes())?;
+        // However it ends, what came counts.
+        let _ = stream.read_to_end(&mut reply);
+        Ok::<(), std::io::Error>(())
+    };
+    exchange().is_ok() && reply.starts_with(b"HTTP/1.1 200 ")
 }
 
-/// Starts a writer, kills it at a random moment, and returns the last number it acknowledged.
-fn round(state: &Path, first: u32, random: &mut fastrand::Rng) -> Option<u32> {
-    let test = "state::crash::no_kill_at_any_moment_costs_an_acknowledged_registration";
-    let mut writer = Command::new(std::env::current_exe().expect("a test has a program"))
-        .args(["--exact", test, "--nocapture"])
-        .env(WRITER, format!("{first} {}", state.display()))
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .expect("the test's program starts");
-    let stdout = writer.stdout.take().expect("a pipe");
-    let (lines, acknowledged) = mpsc::channel();
-    let reader = std::thread::spawn(move || {
-        let numbers = BufReader::new(stdout).lines().map_while(Result::ok);
-        let numbers = numbers.filter_map(|line| line.strip_prefix("ack ")?.parse::<u32>().ok());
-        numbers.map(|number| _ = lines.send(number)).count()
-    });
-    // Most rounds let it come to work first; some kill it during its start.
-    let mut last = None;
-    if random.u8(..) > 20 {
-        last = Some(acknowledged.recv_timeout(PATIENCE).expect("the writer gets to work"));
+/// Registers from this number on until it fails; tells of each that was acknowledged.
+fn register(address: SocketAddr, first: u32, acknowledged: &mpsc::Sender<u32>) {
+    for number in first.. {
+        let body = format!(r#"{{"info_hash": "{}", "name": "{number}"}}"#, hash(number));
+        let request = format!(
+            "POST /add_torrent_info HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\
+             Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        if !succeeds(address, &request) {
+            return;
+        }
+        let _ = acknowledged.send(number);
     }
+}
+
+fn save(address: SocketAddr) {
+    let request =
+        format!("GET /save_state HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+    while succeeds(address, &request) {}
+}
+
+/// Lets up to 20 ms pass, to end at any moment within whatever is done meanwhile.
+fn a_moment(random: &mut fastrand::Rng) {
     let until = Instant::now() + Duration::from_micros(random.u64(..20_000));
     while Instant::now() < until {
         std::thread::yield_now();
     }
-    writer.kill().expect("the process is ours");
-    writer.wait().expect("the process is ours");
-    reader.join().expect("the reader does not panic");
-    acknowledged.try_iter().last().or(last)
 }
 
-#[test]
-fn no_kill_at_any_moment_costs_an_acknowledged_registration() {
-    if let Ok(writer) = std::env::var(WRITER) {
-        let (first, state) = writer.split_once(' ').expect("a number and a path");
-        write_until_killed(&PathBuf::from(state), first.parse().expect("a number"));
+/// Runs the program and kills it; the last number that was acknowledged.
+fn round(state: &Path, first: u32, random: &mut fastrand::Rng) -> Option<u32> {
+    if random.u8(..) < 20 {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_muster"));
+        command.args(["serve", "--listen", "127.0.0.1:0", "--state-file"]).arg(state);
+        let starting = Server::launch(command);
+        a_moment(random);
+        starting.signal(Signal::KILL);
+        return None;
     }
-    let mut random = fastrand::Rng::new();
-    let (mut acknowledged, mut rounds_at_work) = (0, 0);
-    for _ in 0..FOLDERS {
-        let folder = Folder::new();
-        let mut next = 0;
-        for _ in 0..ROUNDS {
-            let last = round(&folder.join(NAME), next, &mut random);
-            rounds_at_work += u32::from(last.is_some());
-            // One that was written and not acknowledged may be there; it is written again.
-            next = last.map_or(next, |last| last + 1);
-            holds_all(&folder.join(NAME), next);
-        }
-        acknowledged += next;
-    }
-    let rounds = FOLDERS * ROUNDS;
-    assert!(rounds_at_work > rounds / 2, "{rounds_at_work} rounds came to work");
-    assert!(acknowledged > rounds, "{acknowledged} registrations were acknowledged");
+    let server = serve(state, &[]);
+    let address = server.tcp();
+    let (acknowledged, numbers) = mpsc::channel();
+    std::thread::scope(|scope| {
+        scope.spawn(move || register(address, first, &acknowledged));
+        scope.spawn(move || save(address));
+        let first = numbers.recv_timeout(PATIENCE).expect("a registration is acknowledged");
+        a_moment(random);
+        server.signal(Signal::KILL);
+        Some(numbers.iter().last().unwrap_or(first))
+    })
 }
 
-/// Loads what a killed writer has left: the first `count` registrations, and nothing damaged.
+/// Loads what was left: the first `count` registrations are in it, and nothing is damaged.
 fn holds_all(state: &Path, count: u32) {
-    let (tracker, _store, loaded) = open(state);
+    let tolerance = Tolerance { first_digits: 10, last_digits: 5, same_digits: 38 };
+    let (torrents_max, peers_max) = (1_000_000, 1_000_000);
+    let limits = TrackerLimits { peer_timeout: 1800, torrents_max, peers_max, tolerance };
+    let tracker = Tracker::new(limits);
+    let opened = Store::open(state, &tracker, Seconds(90_000), unix_now(), 1800);
+    let (_store, Loaded { notes, .. }) = opened.expect("a state that can be read");
     for number in 0..count {
         let known = tracker.summary(&hash(number)).and_then(|torrent| torrent.registration);
         assert_eq!(known.map(|known| known.name), Some(number.to_string()), "of {count}");
     }
-    for (_, text) in &loaded.notes {
+    for (_, text) in notes {
         assert!(text.ends_with("was cut short and was dropped"), "{text}");
     }
+}
+
+#[test]
+fn no_kill_at_any_moment_costs_an_acknowledged_registration() {
+    let mut random = fastrand::Rng::new();
+    let (mut acknowledged, mut rounds_at_work) = (0, 0);
+    for _ in 0..FOLDERS {
+        let folder = Folder::new();
+        let state = folder.join(NAME);
+        let mut next = 0;
+        for _ in 0..ROUNDS {
+            let last = round(&state, next, &mut random);
+            rounds_at_work += u32::from(last.is_some());
+            // One that was written and not acknowledged may be there; it is written again.
+            next = last.map_or(next, |last| last + 1);
+            holds_all(&state, next);
+        }
+        acknowledged += next;
+    }
+    let rounds = FOLDERS * ROUNDS;
+    println!("{rounds_at_work} of {rounds} kills at work, {acknowledged} acknowledged");
+    assert!(rounds_at_work > rounds / 2, "{rounds_at_work} rounds came to work");
+    assert!(acknowledged > rounds, "{acknowledged} registrations were acknowledged");
 }

@@ -84,13 +84,50 @@ fn a_full_disk_keeps_the_old_save_and_the_tracker_serving() {
     server.signal(Signal::USR1);
     server.wait_for_log("SIGUSR1: saved");
     drop(server);
+    // Without the two torrents more the file fits.
+    let server = limited(&state, 1);
+    withstands_a_failing_save(server, &state, "File too large");
+}
+
+/// The program with files of at most so many blocks of 512 bytes.
+fn limited(state: &Path, blocks: u32) -> Server {
     let mut command = Command::new("sh");
     let program = env!("CARGO_BIN_EXE_muster");
-    // The unit is 512 bytes; without the two torrents more the file fits.
-    let script = format!("ulimit -f 1 && exec {program} serve --listen 127.0.0.1:0 \"$@\"");
-    command.args(["-c", &script, "sh", "--state-file"]).arg(&state);
-    let server = Server::of(command, 1);
-    withstands_a_failing_save(server, &state, "File too large");
+    let script = format!("ulimit -f {blocks} && exec {program} serve --listen 127.0.0.1:0 \"$@\"");
+    command.args(["-c", &script, "sh", "--state-file"]).arg(state);
+    Server::of(command, 1)
+}
+
+#[test]
+fn a_registration_that_the_disk_does_not_take_is_neither_acknowledged_nor_there() {
+    let folder = Folder::new();
+    let state = folder.path().canonicalize().expect("it is there").join(NAME);
+    let server = limited(&state, 1);
+    let register = |number: u32| {
+        let hash = format!("{number:02x}").repeat(20);
+        let body = format!(r#"{{"info_hash": "{hash}", "name": "film {number}"}}"#);
+        let length = body.len();
+        let mut client = server.connect();
+        client.send(format!(
+            "POST /add_torrent_info HTTP/1.1\r\nHost: {}\r\nContent-Length: {length}\r\n\r\n{body}",
+            server.tcp()
+        ));
+        client.reply()
+    };
+    let refused = (1..).map(|number| (number, register(number)));
+    let (first, reply) = refused.into_iter().find(|(_, reply)| reply.status != 200).expect("full");
+    let error = format!(
+        "{{\"error\":\"{}.journal-1: cannot write the journal: File too large (os error 27)\"}}",
+        state.display()
+    );
+    assert_eq!((reply.status, reply.text().replace(": \"", ":\"").trim()), (500, &*error));
+    assert!((2..10).contains(&first), "{first}: 512 bytes hold a few");
+    server.signal(Signal::KILL);
+    drop(server);
+    let server = serve(&state, &[]);
+    let line = format!("{} torrents, 0 peers; 0 peers have timed out; {0} entries", first - 1);
+    assert!(server.stderr().contains(&line), "{}", server.stderr());
+    assert!(!server.stderr().contains("Z warn"), "{}", server.stderr());
 }
 
 /// A file system of its own with little room; unmounted on drop.
