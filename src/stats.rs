@@ -57,7 +57,7 @@ counters! {
     udp_refusals,
     /// UDP: foreign and stale connection ids answered with an error.
     udp_unknown_ids,
-    /// UDP: foreign and stale connection ids beyond the rate of errors, or too short for one.
+    /// UDP: foreign and stale connection ids beyond the rate of errors.
     udp_unknown_ids_dropped,
     /// UDP: packets that were no request, dropped.
     udp_malformed,

@@ -47,13 +47,17 @@ use crate::tracker::Tracker;
 use connection_id::Key;
 use error_budget::ErrorBudget;
 use packet::{
-    Announce, Announced, ERROR_HEAD_BYTES, Peers, Request, Scrape, Transaction, parse_request,
+    Announce, Announced, ERROR_HEAD_BYTES, Peers, Request, SHORTEST_WITH_ID_BYTES, Scrape,
+    Transaction, parse_request,
 };
 use socket::{Buffer, Socket};
 
-/// What a packet with a foreign or stale id is answered with. Fits the shortest of them, a scrape
-/// of one torrent: 36 bytes.
+/// What a packet with a foreign or stale id is answered with.
 const UNKNOWN_ID: &[u8] = b"unknown id, connect again";
+const _: () = assert!(
+    ERROR_HEAD_BYTES + UNKNOWN_ID.len() <= SHORTEST_WITH_ID_BYTES,
+    "an error must not be larger than the request it answers"
+);
 
 /// Answers packets. Shared by every thread.
 #[derive(Debug)]
@@ -141,7 +145,7 @@ impl Service {
             }
         };
         if !self.key.verify(id, source, unix_seconds) {
-            self.reject(transaction, packet.len(), now_millis, work);
+            self.reject(transaction, now_millis, work);
             return &work.reply;
         }
         match request {
@@ -156,15 +160,8 @@ impl Service {
     }
 
     /// The only reply besides a connection id that goes to an address nobody has vouched for.
-    fn reject(
-        &self,
-        transaction: Transaction,
-        request_bytes: usize,
-        now_millis: u64,
-        work: &mut Work,
-    ) {
-        let fits = ERROR_HEAD_BYTES + UNKNOWN_ID.len() <= request_bytes;
-        if fits && self.errors.take(now_millis) {
+    fn reject(&self, transaction: Transaction, now_millis: u64, work: &mut Work) {
+        if self.errors.take(now_millis) {
             self.stats.udp_unknown_ids.add();
             packet::encode_error(&mut work.reply, transaction, UNKNOWN_ID);
         } else {

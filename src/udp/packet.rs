@@ -40,7 +40,9 @@ mod option {
     pub const URL_DATA: u8 = 2;
 }
 
-/// Action, transaction and message of the shortest error (BEP 15).
+/// The shortest request with a connection id: a scrape of one torrent (BEP 15).
+pub const SHORTEST_WITH_ID_BYTES: usize = 36;
+/// An error without its message (BEP 15).
 pub const ERROR_HEAD_BYTES: usize = 8;
 /// A reply to an announce without its peers (BEP 15).
 pub const ANNOUNCED_HEAD_BYTES: usize = 20;

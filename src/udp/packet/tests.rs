@@ -189,6 +189,22 @@ fn every_golden_packet_is_tested_here() {
     assert_eq!(missing, [""; 0]);
 }
 
+#[test]
+fn the_shortest_request_with_an_id_is_a_scrape_of_one_torrent() {
+    let packet = golden("scrape request");
+    assert!(parse_request(&packet[..SHORTEST_WITH_ID_BYTES]).is_some());
+    assert_eq!(parse_request(&packet[..SHORTEST_WITH_ID_BYTES - 1]), None);
+}
+
+#[test]
+fn a_connect_request_without_the_magic_constant_is_none() {
+    for bit in 0..64 {
+        let mut packet = golden("connect request");
+        packet[bit / 8] ^= 0x80 >> (bit % 8);
+        assert_eq!(parse_request(&packet), None, "bit {bit}");
+    }
+}
+
 // -- fields ---------------------------------------------------------------------------------------
 
 #[test]
@@ -200,6 +216,8 @@ fn events_are_numbered_as_in_bep_15_and_unknown_ones_are_updates() {
         (3, Event::Stopped),
         (4, Event::Paused),
         (5, Event::Update),
+        (0x0000_0102, Event::Update),
+        (0x0003_0003, Event::Update),
         (0x0100_0000, Event::Update),
         (u32::MAX, Event::Update),
     ];
