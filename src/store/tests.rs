@@ -9,7 +9,9 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::*;
-use crate::request::{Endpoint6, Identity, PeerId, Proof, Retry};
+use crate::request::{
+    AnnounceRequest, Endpoint6, Event, Families, Identity, NumWant, PeerBuf, PeerId, Proof, Retry,
+};
 use crate::tracker::{Peer, Tolerance, TorrentSummary, TrackerLimits};
 
 const NOW: Seconds = Seconds(90_000);
@@ -152,6 +154,24 @@ fn everything(tracker: &Tracker) -> Vec<(TorrentSummary, Vec<Peer>)> {
     torrents.collect()
 }
 
+/// The announce of a finished download.
+fn completed(info_hash: &InfoHash, number: u32) -> AnnounceRequest {
+    AnnounceRequest {
+        info_hash: *info_hash,
+        identity: peer(number).identity,
+        v4: Some(Ipv4Addr::from_bits(0x0a00_0000 + number)),
+        v6: None,
+        port: 6881,
+        uploaded: 0,
+        downloaded: 7,
+        left: 0,
+        event: Event::Completed,
+        numwant: NumWant::from_wire(None, 200),
+        families: Families::V4ThenV6,
+        peer_ids: false,
+    }
+}
+
 #[test]
 fn everything_comes_back_as_it_was() {
     let (scratch, old) = (Scratch::new(), tracker());
@@ -229,16 +249,23 @@ fn finished_downloads_are_journaled_as_counts_that_may_be_read_twice() {
     let (scratch, old) = (Scratch::new(), tracker());
     let (store, _) = open(&scratch, &old);
     register(&store, &old, 1);
-    let entries = [Entry::Completed(hash(1), 4), Entry::Completed(hash(9), 4)];
-    let disk = store.disk.as_ref().expect("a disk");
-    for _ in 0..2 {
-        lock(&disk.journal).append(&disk.folder, &entries).expect("a write");
+    let mut out = PeerBuf::new();
+    for number in 0..4 {
+        old.announce(&completed(&hash(1), number), NOW, &mut out).expect("room");
     }
+    store.write_completed(&old).expect("a write");
+    // Of one that is not registered nothing is journaled; and a count alone brings nothing back.
+    old.announce(&completed(&hash(2), 9), NOW, &mut out).expect("room");
+    store.write_completed(&old).expect("a write");
+    let again = [Entry::Completed(hash(1), 4), Entry::Completed(hash(9), 4)];
+    let disk = store.disk.as_ref().expect("a disk");
+    lock(&disk.journal).append(&disk.folder, &again).expect("a write");
     drop(store);
     let new = tracker();
-    let (_store, _) = open(&scratch, &new);
+    let (_store, loaded) = open(&scratch, &new);
+    assert_eq!(loaded.entries, 4);
     assert_eq!(new.scrape(&hash(1)).expect("registered").downloaded, 4);
-    assert!(!new.knows(&hash(9)), "a count alone brings no torrent back");
+    assert_eq!(new.info_hashes(), [hash(1)]);
 }
 
 #[test]

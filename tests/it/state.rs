@@ -11,7 +11,9 @@ use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use muster::config::Config;
-use muster::serve::start;
+use muster::registration::Registration;
+use muster::request::InfoHash;
+use muster::serve::{Running, start};
 use rustix::process::Signal;
 
 use crate::answer::{announced, scraped};
@@ -67,7 +69,7 @@ fn peers_and_downloads_are_there_after_a_restart() {
         "Z info  state: {}: 1 torrents, 3 peers; 0 peers have timed out; 0 entries of journals\n",
         path.display()
     );
-    assert!(server.stderr().contains(&line), "{}", server.stderr());
+    server.wait_for_log(&line);
     // The identities came back too: with its key a peer stops itself, and nobody else does.
     join(&server, 1, 1, 0, "&event=stopped&key=9");
     assert_eq!(counts(&server, 1), before);
@@ -90,15 +92,40 @@ fn sigusr1_saves_and_a_kill_after_it_costs_nothing() {
     assert_eq!((counts(&server, 1).0, counts(&server, 2).0), (1, 0));
 }
 
+/// A tracker in this process, whose clock the test moves.
+fn start_here(state: &Path, autosave_interval: &str) -> Running {
+    let text = state.to_str().expect("a path in UTF-8");
+    let flags =
+        [("listen", "127.0.0.1:0"), ("state-file", text), ("autosave-interval", autosave_interval)];
+    let flags = flags.map(|(key, value)| (key, value.to_owned()));
+    let config = Config::load(&flags, &[], None).expect("valid options");
+    start(&config).expect("a free port")
+}
+
+#[test]
+fn finished_downloads_are_in_the_journal_three_seconds_later() {
+    let folder = Folder::new();
+    let running = start_here(&folder.join(NAME), "0");
+    let service = running.service();
+    let (store, tracker, now) =
+        (&service.operator.store, &service.tracker, service.clock.seconds());
+    let hash = hash(1);
+    store.register(tracker, &InfoHash(hash), Registration::default(), now).expect("room");
+    let ask = |target: String| Connection::to(running.addresses()[0]).ask_once(target);
+    announced(&ask(announce(&hash, &peer(1), 6881, 0, "&event=completed")));
+    running.advance(3_000);
+    let journal = folder.join(&format!("{NAME}.journal-1"));
+    let mentions =
+        || std::fs::read_to_string(&journal).is_ok_and(|text| text.contains("completed"));
+    eventually(&true, mentions);
+    running.stop().expect("a stop");
+}
+
 #[test]
 fn the_state_is_saved_by_the_clock_when_something_has_changed() {
     let folder = Folder::new();
     let state = folder.join(NAME);
-    let text = state.to_str().expect("a path in UTF-8");
-    let flags = [("listen", "127.0.0.1:0"), ("state-file", text), ("autosave-interval", "60")];
-    let flags = flags.map(|(key, value)| (key, value.to_owned()));
-    let config = Config::load(&flags, &[], None).expect("valid options");
-    let running = start(&config).expect("a free port");
+    let running = start_here(&state, "60");
     running.advance(61_000);
     let mut client = Connection::to(running.addresses()[0]);
     announced(&client.get(announce(&hash(1), &peer(1), 6881, 0, "")));
@@ -140,5 +167,5 @@ fn a_file_of_the_original_tracker_is_served_from() {
     let server = serve(&state, &[]);
     let hash = b"\xd1\x10\x1a\x2babcdefghijklmnop";
     assert_eq!(counts_of(&server, hash), (1, 0, 2));
-    assert!(server.stderr().contains("1 torrents, 3 peers; 1 peers have timed out;"));
+    server.wait_for_log("1 torrents, 3 peers; 1 peers have timed out;");
 }

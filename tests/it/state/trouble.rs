@@ -126,7 +126,7 @@ fn a_registration_that_the_disk_does_not_take_is_neither_acknowledged_nor_there(
     drop(server);
     let server = serve(&state, &[]);
     let line = format!("{} torrents, 0 peers; 0 peers have timed out; {0} entries", first - 1);
-    assert!(server.stderr().contains(&line), "{}", server.stderr());
+    server.wait_for_log(&line);
     assert!(!server.stderr().contains("Z warn"), "{}", server.stderr());
 }
 
