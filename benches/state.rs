@@ -84,7 +84,8 @@ fn filled(peers: u32, torrents: u32) -> Tracker {
             peer.uploaded = random.u64(..1 << 36);
             peer.downloaded = random.u64(..1 << 36);
             peer.left = random.u64(..1 << 33) * u64::from(number % 2);
-            peer.last_seen = Seconds(NOW.0 - random.u32(..PEER_TIMEOUT));
+            // A minute of age is left, so that all are there when they are loaded.
+            peer.last_seen = Seconds(NOW.0 - random.u32(..PEER_TIMEOUT - 60));
             peer
         });
         tracker.restore(&hash(torrent), 0, &share.collect::<Vec<_>>(), NOW);

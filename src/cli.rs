@@ -35,7 +35,7 @@ Examples:
 
 Each option is also a variable (MUSTER_PEER_TIMEOUT=1h) and a key of the file
 (peer-timeout = \"1h\"). A flag wins over a variable, a variable over the file.
-SIGINT or SIGTERM stops it.
+SIGINT or SIGTERM saves its state and stops it, SIGUSR1 only saves.
 
 README.md has a five-minute guide from nothing to two clients exchanging a file.
 Exit codes: 0 done, 1 failed, 2 wrong usage or configuration.";

@@ -68,6 +68,7 @@
 //! - Only [`request::Refused`] reaches the wire as an error, and UDP's word for a foreign id.
 //! - Under a shard's lock there is no system call, no log line, no encoding; nobody holds two.
 //! - The core knows no socket, no encoding, no clock: time is an argument.
+//! - What is acknowledged to the operator is on the disk; no announce waits for a disk.
 //! - An address past the edge is canonical: never an IPv4-mapped IPv6 address
 //!   ([`subnet::canonical`]).
 

@@ -279,7 +279,8 @@ pub static OPTIONS: [ConfigOption; 23] = [
         kind: Kind::Text,
         help: "Keep the state in this file, with its journals beside it; empty keeps nothing",
         comment: "From the working directory unless absolute; the start says where it is. It is \
-                  saved at the end, at SIGUSR1, and by the clock (autosave-interval).",
+                  saved at the end, at SIGUSR1, by /save_state, and by the clock \
+                  (autosave-interval).",
         set: |config, text| set_path(&mut config.state_file, text),
         get: |config| config.state_file.display().to_string(),
     },
