@@ -10,6 +10,7 @@
     deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)
 )]
 
+use crate::percent;
 use crate::request::InfoHash;
 
 /// The hash that a text means: 40 hex digits, 32 of base32 (RFC 4648, as in magnet links, BEP 9),
@@ -20,33 +21,7 @@ pub fn parse_info_hash(text: &str) -> Option<InfoHash> {
     let bytes = text.as_bytes();
     InfoHash::from_hex(bytes)
         .or_else(|| parse_base32(bytes))
-        .or_else(|| parse_escaped(bytes, |_| true))
-        .or_else(|| parse_escaped(bytes, |byte| !(b' '..=b'~').contains(&byte)))
-}
-
-/// Reads the escapes whose byte `is_escape` accepts; the others stand for themselves.
-fn parse_escaped(text: &[u8], is_escape: impl Fn(u8) -> bool) -> Option<InfoHash> {
-    let mut hash = [0; 20];
-    let mut places = hash.iter_mut();
-    let mut rest = text;
-    while let [first, behind @ ..] = rest {
-        let escaped = match rest {
-            [b'%', high, low, behind @ ..] => {
-                let digits = hex_digit(*high).zip(hex_digit(*low));
-                digits.map(|(high, low)| (high << 4 | low, behind))
-            }
-            _ => None,
-        };
-        let (byte, behind) =
-            escaped.filter(|&(byte, _)| is_escape(byte)).unwrap_or((*first, behind));
-        *places.next()? = byte;
-        rest = behind;
-    }
-    places.next().is_none().then_some(InfoHash(hash))
-}
-
-fn hex_digit(byte: u8) -> Option<u8> {
-    char::from(byte).to_digit(16).map(|digit| digit as u8)
+        .or_else(|| percent::decode_twenty(bytes).map(InfoHash))
 }
 
 fn parse_base32(text: &[u8]) -> Option<InfoHash> {

@@ -49,7 +49,7 @@ const ROOMS: &[Room] = &[
     room("clock", Clock, &[]),
     room("bencode", Wire, &[]),
     room("percent", Wire, &[]),
-    room("hash_text", Wire, &[]),
+    room("hash_text", Wire, &["percent"]),
     room("http::status", Wire, &["bencode"]),
     room("http::head", Wire, &["http::status"]),
     room("http::query", Wire, &["http::reply", "percent"]),
