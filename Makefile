@@ -23,7 +23,8 @@ config: ## Print the default configuration file, commented
 	@cargo run --quiet --release --locked -- serve --print-config
 
 test: ## Run every test; those with real BitTorrent clients where these are installed
-	cargo test --locked
+	cargo test --locked --doc
+	cargo test --locked --lib --bins --test it
 
 test-unit: ## Run the tests inside the modules alone: a few seconds
 	cargo test --locked --lib
