@@ -25,7 +25,7 @@ use std::thread::{self, JoinHandle};
 use rustix::buffer::spare_capacity;
 use rustix::event::{EventfdFlags, Timespec, epoll, eventfd};
 use rustix::io::Errno;
-use rustix::net::{SendFlags, SocketFlags};
+use rustix::net::{SendFlags, Shutdown, SocketFlags};
 
 use crate::limits::{HTTP_ACCEPT_BURST, HTTP_DRAIN_BYTES_MAX, HTTP_READ_BYTES, STOP_MILLIS_MAX};
 use crate::listen::Listener;
@@ -35,10 +35,10 @@ use crate::subnet::{canonical, user_network};
 
 use super::Service;
 use super::admission::{Admission, ConnectionLimits};
-use super::conn::encode_problem;
 use super::desk::{Desk, Onward, Received, receive};
 use super::handover::{Handover, Job};
 use super::head::Problem;
+use super::operator::encode_operator_problem;
 use super::status::Status;
 use super::table::{Connection, Phase, Table};
 
@@ -291,6 +291,12 @@ impl Worker {
             Some(Onward::HandOver) => return self.hand_over(connection),
             Some(Onward::Waits { phase, .. }) => phase,
         };
+        self.keep(connection, phase);
+    }
+
+    /// Keeps a connection, if it may be kept.
+    fn keep(&mut self, connection: Connection, phase: Phase) {
+        let remote = connection.remote;
         if !self.make_room(remote) {
             self.desk.service.stats.connections_refused.add();
             log::limited(Cause::ConnectionRefused, Level::Warn, self.now, || {
@@ -384,16 +390,21 @@ impl Worker {
     }
 
     fn hand_over(&mut self, connection: Connection) {
+        let remote = connection.remote;
         let job = Job { socket: connection.socket, received: connection.input };
-        if let Err(job) = self.shared.handover.give(job) {
-            let busy = Problem {
-                status: Status::Unavailable,
-                text: "the operator's threads are busy: try again in a moment".to_owned(),
-            };
-            let mut reply = Vec::new();
-            encode_problem(&mut reply, &busy);
-            // A socket just accepted takes so little at once, or its client has gone.
-            let _ = rustix::net::send(&job.socket, &reply, SendFlags::NOSIGNAL);
+        let Err(job) = self.shared.handover.give(job) else { return };
+        let busy = Problem {
+            status: Status::Unavailable,
+            text: "the operator's threads are busy: try again in a moment".to_owned(),
+        };
+        let mut reply = Vec::new();
+        encode_operator_problem(&mut reply, &busy);
+        // A socket takes so little at once, or its client has gone.
+        let _ = rustix::net::send(&job.socket, &reply, SendFlags::NOSIGNAL);
+        // A body may still be on its way: unread, it would make of the close a reset that takes the
+        // reply away.
+        if rustix::net::shutdown(&job.socket, Shutdown::Write).is_ok() {
+            self.keep(Connection::new(job.socket, remote), Phase::Drain);
         }
     }
 
