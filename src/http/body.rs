@@ -14,6 +14,14 @@ use crate::limits::{HTTP_BODY_BYTES_MAX, HTTP_CHUNK_LINE_BYTES_MAX};
 use super::head::{Body, Problem};
 use super::status::Status;
 
+/// Refuses a body that announces itself as too large, before anything of it is read.
+pub fn check_length(framing: Body) -> Result<(), Problem> {
+    match framing {
+        Body::Length(length) if length > HTTP_BODY_BYTES_MAX as u64 => Err(too_large()),
+        _ => Ok(()),
+    }
+}
+
 /// Reads the body that `framing` announces, the first part of which is `received`. `more` appends
 /// further bytes to what it is given and says whether there were any.
 pub fn read(
@@ -21,14 +29,12 @@ pub fn read(
     received: Vec<u8>,
     mut more: impl FnMut(&mut Vec<u8>) -> bool,
 ) -> Result<Vec<u8>, Problem> {
+    check_length(framing)?;
     let mut bytes = received;
     match framing {
         Body::None => Ok(Vec::new()),
         Body::Length(length) => {
             let length = usize::try_from(length).unwrap_or(usize::MAX);
-            if length > HTTP_BODY_BYTES_MAX {
-                return Err(too_large());
-            }
             while bytes.len() < length {
                 if !more(&mut bytes) {
                     let text = format!("body: {} bytes, {length} were announced", bytes.len());

@@ -122,6 +122,7 @@ fn read_body(
     received: Vec<u8>,
     socket: &OwnedFd,
 ) -> Result<Vec<u8>, head::Problem> {
+    body::check_length(head.body)?;
     let mut sink = Sink(socket);
     if head.expect_continue && head.body != Body::None && received.is_empty() {
         // A client that is not told goes on by itself after a moment (RFC 9110 section 10.1.1).
