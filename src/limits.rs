@@ -131,6 +131,10 @@ pub const HTTP_BACKLOG: i32 = 4096;
 pub const OPERATOR_THREADS: usize = 2;
 /// See [`OPERATOR_THREADS`].
 pub const OPERATOR_QUEUE_MAX: usize = 16;
+/// Bytes of an operator's page that the kernel takes before the client does. It says that there is
+/// room again when a third of them has gone: little enough for a slow line to take within
+/// [`HTTP_WRITE_MILLIS_MAX`] (it doubles the number, so 5 KB/s will do).
+pub const OPERATOR_SEND_BYTES: usize = 64 * 1024;
 /// Worker threads at the most, whatever the host or the operator says.
 pub const WORKERS_MAX: usize = 256;
 /// Torrents in one scrape: no more can stand in one head (`info_hash=` and 20 bytes each).

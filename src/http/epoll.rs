@@ -111,13 +111,14 @@ impl Engine {
 
     /// Stops accepting, lets what is in flight finish within [`STOP_MILLIS_MAX`], and returns.
     pub fn stop(self, now_millis: u64) {
-        self.shared.stop_at.store(now_millis + STOP_MILLIS_MAX, Ordering::Relaxed);
+        let stop_at = now_millis + STOP_MILLIS_MAX;
+        self.shared.stop_at.store(stop_at, Ordering::Relaxed);
         self.wake();
         for worker in self.workers {
             let _ = worker.join();
         }
         if let Some(shared) = Arc::into_inner(self.shared) {
-            shared.handover.stop();
+            shared.handover.stop(stop_at);
         }
     }
 }
