@@ -11,6 +11,7 @@
 )]
 
 use std::io::{Read as _, Write as _};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
@@ -20,6 +21,7 @@ use tiny_http::{HTTPVersion, Request, Server};
 use crate::limits::HTTP_BODY_BYTES_MAX;
 use crate::listen::{Listener, SocketFile};
 use crate::log;
+use crate::request::Seconds;
 use crate::subnet::canonical;
 
 use super::conn::encode_problem;
@@ -109,8 +111,7 @@ fn answer(mut request: Request, service: &Service, work: &mut Work, out: &mut Ve
     out.clear();
     let remote = request.remote_addr().map(|remote| canonical(remote.ip()));
     let parts = Parts::of(&request);
-    // It listens on loopback: where a request came to is where it came from.
-    let caller = Caller { remote, local: &|| remote, now: service.clock.seconds() };
+    let caller = caller(remote, service.clock.seconds());
     match parts.head().map(|head| (service.answer(&head, caller, work), head)) {
         Ok((Outcome::Answered(answer), head)) => {
             // tiny_http keeps the connection as the client asked.
@@ -137,6 +138,12 @@ fn answer(mut request: Request, service: &Service, work: &mut Work, out: &mut Ve
     }
     let mut writer = request.into_writer();
     let _ = writer.write_all(out).and_then(|()| writer.flush());
+}
+
+/// Whose request it is. `tiny_http` does not tell which address it came to, so that the host's own
+/// are those from loopback and no others.
+fn caller(remote: Option<IpAddr>, now: Seconds) -> Caller<'static> {
+    Caller { remote, local: &|| None, now }
 }
 
 fn read_body(request: &mut Request, framing: Body) -> Result<Vec<u8>, Problem> {
@@ -183,5 +190,28 @@ impl Parts {
         let headers = self.headers.iter();
         let headers = headers.map(|(name, value)| (name.as_str(), value.as_bytes()));
         Head::from_parts(self.method.as_bytes(), self.target.as_bytes(), self.version, headers)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::access::{self, Access, Denied};
+    use super::*;
+
+    #[test]
+    fn whoever_comes_from_elsewhere_is_no_operator() {
+        let headers = [("host", &b"192.0.2.7"[..])];
+        let head = Head::from_parts(b"POST", b"/shutdown", (1, 1), headers).expect("a good head");
+        for (remote, wanted) in [
+            (Some("127.0.0.1"), Ok(())),
+            (Some("::1"), Ok(())),
+            (Some("192.0.2.8"), Err(Denied::Stranger)),
+            (Some("2001:db8::8"), Err(Denied::Stranger)),
+            (None, Err(Denied::Stranger)),
+        ] {
+            let caller = caller(remote.map(|ip| ip.parse().expect("an address")), Seconds(0));
+            let checked = access::check(&Access::default(), &head, caller.remote, (caller.local)());
+            assert_eq!(checked, wanted, "{remote:?}");
+        }
     }
 }
