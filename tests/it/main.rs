@@ -4,10 +4,12 @@ mod answer;
 mod bounds;
 mod clients;
 mod config;
+#[macro_use]
 mod conformance;
 mod connection;
 mod harness;
 mod identity;
+mod operator;
 mod readme;
 mod replay;
 mod state;
