@@ -65,18 +65,22 @@ pub fn check(
     remote: Option<IpAddr>,
     local: Option<IpAddr>,
 ) -> Result<(), Denied> {
+    let same_host = remote.is_some_and(|ip| ip.is_loopback() || Some(ip) == local);
+    let itself = same_host && !head.proxied;
+    // Strangers call the tracker by names that nobody has configured, and may.
+    if !itself && head.authorization.is_none() {
+        return Err(Denied::Stranger);
+    }
     if !head.host.is_none_or(|host| is_own_host(access, host)) {
         return Err(Denied::ForeignHost);
     }
     if !head.origin.is_none_or(|origin| is_same_site(origin, head.host)) {
         return Err(Denied::ForeignOrigin);
     }
-    let same_host = remote.is_some_and(|ip| ip.is_loopback() || Some(ip) == local);
-    if same_host && !head.proxied {
+    if itself {
         return Ok(());
     }
-    let Some(authorization) = head.authorization else { return Err(Denied::Stranger) };
-    let shown = bearer(authorization).unwrap_or_default();
+    let shown = head.authorization.and_then(bearer).unwrap_or_default();
     let known = access.token.as_ref().is_some_and(|token| token.is(shown));
     if known { Ok(()) } else { Err(Denied::WrongToken) }
 }
@@ -132,6 +136,13 @@ mod tests {
         // Somebody else.
         ("192.0.2.8", "192.0.2.7", &[("host", "192.0.2.7")], Err(Denied::Stranger)),
         ("192.168.0.8", "192.168.0.7", &[("host", "192.168.0.7")], Err(Denied::Stranger)),
+        ("192.0.2.8", "192.0.2.7", &[("host", "tracker.example.org")], Err(Denied::Stranger)),
+        (
+            "192.0.2.8",
+            "192.0.2.7",
+            &[("host", "192.0.2.7"), ("origin", "https://evil.example")],
+            Err(Denied::Stranger),
+        ),
         // Through a proxy on the host.
         (
             "127.0.0.1",
@@ -226,6 +237,12 @@ mod tests {
             Err(Denied::ForeignHost),
         ),
         ("127.0.0.1", "127.0.0.1", &[("host", "127.0.0.1.evil.example")], Err(Denied::ForeignHost)),
+        (
+            "192.0.2.8",
+            "192.0.2.7",
+            &[("host", "evil.example"), ("authorization", "Bearer 0123456789abcdef")],
+            Err(Denied::ForeignHost),
+        ),
         ("127.0.0.1", "127.0.0.1", &[("host", "")], Err(Denied::ForeignHost)),
     ];
 

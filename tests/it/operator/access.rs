@@ -126,6 +126,10 @@ pub fn whoever_asks_from_the_host_itself_is_the_operator(engine: Engine) {
 pub fn whoever_came_through_a_proxy_is_a_stranger_without_the_token(engine: Engine) {
     let strangers: &[(&[&str], Taken)] = &[
         (&[STRANGER], Stranger),
+        // By the name that the proxy goes by, which is everybody's to use.
+        (&[STRANGER, "Host: tracker.example.org"], Stranger),
+        (&[STRANGER, "Host: tracker.example.org", RIGHT], Suspect(FOREIGN_HOST)),
+        (&[STRANGER, "Origin: https://evil.example"], Stranger),
         // Anybody can write this into a request; a proxy adds to it.
         (&["X-Forwarded-For: 127.0.0.1"], Stranger),
         (&["X-Forwarded-For:"], Stranger),
