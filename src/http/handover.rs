@@ -181,12 +181,12 @@ fn read_body(
     socket: &OwnedFd,
 ) -> Result<Vec<u8>, head::Problem> {
     body::check_length(head.body)?;
+    let deadline = service.clock.millis() + HTTP_BODY_MILLIS_MAX;
     let mut sink = Sink(socket);
     if head.expect_continue && head.body != Body::None && received.is_empty() {
         // A client that is not told goes on by itself after a moment (RFC 9110 section 10.1.1).
         let _ = sink.write_all(b"HTTP/1.1 100 Continue\r\n\r\n");
     }
-    let deadline = service.clock.millis() + HTTP_BODY_MILLIS_MAX;
     let mut buffer = [0; HTTP_READ_BYTES];
     body::read(head.body, received, |bytes| {
         if service.clock.millis() > deadline {
