@@ -12,10 +12,10 @@ mod control;
 mod following;
 mod page;
 mod register;
-mod registered;
 mod similar;
 mod stats;
 mod streams;
+mod time;
 
 use crate::harness::Engine;
 
@@ -49,6 +49,7 @@ conformance! {
     register::a_spelling_of_the_original_script_that_can_mean_two_hashes_is_refused;
     register::a_hash_may_be_hex_base32_or_escaped;
     register::a_registration_is_exact_similar_or_new;
+    register::a_registration_replaces_the_one_before;
     register::what_is_wrong_is_named_and_nothing_is_changed;
     register::a_body_cut_short_is_refused;
     register::a_body_too_large_is_refused,
@@ -58,8 +59,6 @@ conformance! {
         but "tiny_http reads all that was announced before it answers" => ;
     register::a_chunked_body_is_read_however_it_is_cut;
     register::a_client_that_expects_to_be_told_is_told_to_go_on;
-    registered::a_registered_torrent_outlives_its_peers;
-    registered::a_registration_replaces_the_one_before;
     similar::a_similar_hash_is_found_with_the_defaults;
     similar::the_first_and_last_digits_are_adjustable;
     similar::the_threshold_is_adjustable;
@@ -77,4 +76,7 @@ conformance! {
     streams::a_hundred_thousand_peers_are_streamed_while_announces_are_answered;
     streams::who_does_not_read_is_cut_off_after_ten_seconds,
         but "tiny_http knows no deadlines: it waits for a client that reads nothing" => ;
+    time::a_registered_torrent_outlives_its_peers;
+    time::a_body_has_thirty_seconds_to_come,
+        but "tiny_http knows no deadlines: it waits for a body for ever" => ;
 }

@@ -140,6 +140,21 @@ pub fn a_registration_is_exact_similar_or_new(engine: Engine) {
     assert_eq!(page[hex(1)]["stats"]["complete"], 1, "{page}");
 }
 
+pub fn a_registration_replaces_the_one_before(engine: Engine) {
+    let server = Server::with(engine, &[]);
+    let hex = InfoHash(hash(1)).to_string();
+    server.get(announce(&hash(1), &peer(1), 6881, 0, ""));
+    let first = json!({ "info_hash": hex, "name": "first", "comment": "gone", "size": 1 });
+    assert_eq!(Ask::register(first.to_string()).of(&server).good()["matched"], "exact");
+    let second = json!({ "info_hash": hex, "name": "second" });
+    assert_eq!(Ask::register(second.to_string()).of(&server).good()["matched"], "exact");
+    let page = Ask::get("/stats").of(&server).good();
+    let torrent = &page[&hex];
+    let shown = ["name", "comment", "size"].map(|field| torrent[field].clone());
+    assert_eq!(shown, [json!("second"), json!(""), json!(0)], "{page}");
+    assert_eq!(torrent["stats"]["peers"], 1, "its peers stay: {page}");
+}
+
 /// Bodies, and what is wrong with them.
 fn wrong_bodies() -> Vec<(Vec<u8>, String)> {
     let with = |field: &str, value: &str| {

@@ -73,8 +73,9 @@ pub fn a_torrent_shows_its_metadata_its_counts_and_its_peers(engine: Engine) {
         target.replace("&downloaded=0", &format!("&downloaded={down}"))
     };
     join(v4, &says(b"-qB4500-abcdefghijkl", 6881, (7_000, 0, 0), "&event=completed"));
-    let both = "&ip=10.0.0.2&ipv6=2001:db8::2&key=1";
-    join(v4, &says(b"A2-1-36-0-\x00\"\\\n\x7f\xff%a/!", 6882, (10, 2_000, 3_000), both));
+    let twice = b"A2-1-36-0-\x00\"\\\n\x7f\xff%a/!";
+    join(v4, &says(twice, 6882, (5, 1_000, 4_000), "&key=1&ip=10.0.0.2"));
+    join(v6, &says(twice, 7882, (10, 2_000, 3_000), "&key=1"));
     join(v6, &says(b"-XX0000-abcdefghijkl", 6883, (0, 4_000, 1_000), "&event=paused"));
     join(v4, &says(b"-UT3550-abcdefghijkl", 0, (0, 0, 5_000), "&event=started"));
 
@@ -92,7 +93,7 @@ pub fn a_torrent_shows_its_metadata_its_counts_and_its_peers(engine: Engine) {
         },
         {
             "peer_id": "A2-1-36-0-%00%22%5C%0A%7F%FF%25a%2F%21", "client": "aria2 1.36.0",
-            "ip": "10.0.0.2", "port": 6882, "ip6": "2001:db8::2", "port6": 6882,
+            "ip": "10.0.0.2", "port": 6882, "ip6": "::1", "port6": 7882,
             "state": "leecher", "is_seeder": false, "uploaded": 10, "downloaded": 2_000,
             "left": 3_000,
         },

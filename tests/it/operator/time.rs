@@ -1,24 +1,28 @@
-//! What becomes of a registered torrent: it is remembered though nobody has it.
+//! What time does: registered torrents outlive their peers, and a body has to come in time.
+//!
+//! The tracker runs in this process and its clock is moved by hand, so that hours pass at once.
+//! What waits on a socket waits in real time: the distances are seconds.
+
+use std::io::Read as _;
+use std::time::{Duration, Instant};
 
 use serde_json::json;
 
 use muster::config::Config;
 use muster::request::InfoHash;
-use muster::serve::start;
+use muster::serve::{Running, start};
 
 use crate::answer::announced;
 use crate::connection::{Connection, announce, hash, peer};
-use crate::harness::{Engine, Server, eventually};
+use crate::harness::{Engine, eventually};
 
-use super::page::Ask;
+use super::page::{Ask, Page};
 
 fn hex(number: u8) -> String {
     InfoHash(hash(number)).to_string()
 }
 
-/// Its peers leave and time out, hours pass; a torrent that nobody registered is forgotten then.
-pub fn a_registered_torrent_outlives_its_peers(engine: Engine) {
-    // In this process, so that hours pass at once.
+fn start_tracker(engine: Engine) -> Running {
     let options = [
         ("listen", "127.0.0.1:0"),
         ("http-engine", engine.name()),
@@ -27,7 +31,12 @@ pub fn a_registered_torrent_outlives_its_peers(engine: Engine) {
     ];
     let options = options.map(|(key, value)| (key, value.to_owned()));
     let config = Config::load(&options, &[], None).expect("valid options");
-    let running = start(&config).expect("a free port");
+    start(&config).expect("a free port")
+}
+
+/// Its peers leave and time out, hours pass; a torrent that nobody registered is forgotten then.
+pub fn a_registered_torrent_outlives_its_peers(engine: Engine) {
+    let running = start_tracker(engine);
     let connect = || Connection::to(running.addresses()[0]);
 
     let body = json!({ "info_hash": hex(1), "name": "kept", "size": 7 }).to_string();
@@ -61,16 +70,33 @@ pub fn a_registered_torrent_outlives_its_peers(engine: Engine) {
     running.stop().expect("there is no state to save");
 }
 
-pub fn a_registration_replaces_the_one_before(engine: Engine) {
-    let server = Server::with(engine, &[]);
-    announced(&server.get(announce(&hash(1), &peer(1), 6881, 0, "")));
-    let first = json!({ "info_hash": hex(1), "name": "first", "comment": "gone", "size": 1 });
-    assert_eq!(Ask::register(first.to_string()).of(&server).good()["matched"], "exact");
-    let second = json!({ "info_hash": hex(1), "name": "second" });
-    assert_eq!(Ask::register(second.to_string()).of(&server).good()["matched"], "exact");
-    let page = Ask::get("/stats").of(&server).good();
-    let torrent = &page[hex(1)];
-    let shown = ["name", "comment", "size"].map(|field| torrent[field].clone());
-    assert_eq!(shown, [json!("second"), json!(""), json!(0)], "{page}");
-    assert_eq!(torrent["stats"]["peers"], 1, "its peers stay: {page}");
+/// Bytes that come on and on prolong nothing.
+pub fn a_body_has_thirty_seconds_to_come(engine: Engine) {
+    let running = start_tracker(engine);
+    let body = json!({ "info_hash": hex(1) }).to_string();
+    let begin = || {
+        let mut connection = Connection::to(running.addresses()[0]);
+        let ask = Ask::register(&body).line("Expect: 100-continue");
+        connection.send(ask.head());
+        let mut told = [0; b"HTTP/1.1 100 Continue\r\n\r\n".len()];
+        connection.stream().read_exact(&mut told).expect("it is waited for");
+        connection.send(&body[..10]);
+        connection
+    };
+    let mut in_time = begin();
+    running.advance(25_000);
+    in_time.send(&body[10..]);
+    assert_eq!(Page::read(in_time).good()["matched"], "new");
+
+    let mut late = begin();
+    running.advance(31_000);
+    late.send(&body[10..20]);
+    let sent_at = Instant::now();
+    let (status, error) = Page::read(late).error();
+    let length = body.len();
+    assert_eq!(status, 400, "{error}");
+    assert!(error.ends_with(&format!(" bytes, {length} were announced")), "{error}");
+    // Nobody has waited the ten seconds for more of it.
+    assert!(sent_at.elapsed() < Duration::from_secs(8), "refused after {:?}", sent_at.elapsed());
+    running.stop().expect("there is no state to save");
 }
