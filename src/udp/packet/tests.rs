@@ -93,7 +93,33 @@ fn an_announce_request_over_ipv4_is_golden() {
 fn an_announce_request_over_ipv6_is_golden() {
     let packet = golden("announce request, IPv6");
     let request = Request::Announce(Announce {
+        connection_id: ConnectionId(0xfedc_ba98_7654_3210),
+        transaction: Transaction(0x5eed_600d),
+        info_hash: InfoHash(counting(0x70)),
+        peer_id: PeerId(*b"-MU0200-\xc0\xc1\xc2\xc3\xc4\xc5\xc6\xc7\xc8\xc9\xca\xcb"),
+        downloaded: 17_179_872_771,
+        left: 61_604,
+        uploaded: 373_462,
         event: Event::Paused,
+        ip: Ipv4Addr::new(192, 0, 2, 44),
+        key: 0x0ddb_a11e,
+        numwant: 76,
+        port: 51_413,
+        options: Options(&[]),
+    });
+    assert_eq!(parse_request(&packet), Some(request));
+    assert_eq!(encoded(&request), packet);
+}
+
+#[test]
+fn an_announce_request_may_be_all_zeros_behind_its_names() {
+    let packet = golden("announce request, zeros");
+    let request = Request::Announce(Announce {
+        transaction: Transaction(0),
+        downloaded: 0,
+        left: 0,
+        uploaded: 0,
+        event: Event::Update,
         ip: Ipv4Addr::UNSPECIFIED,
         key: 0,
         numwant: -1,
