@@ -162,13 +162,15 @@ pub enum Cause {
     TrackerFull,
     /// A panic in a thread that goes on.
     Panic,
-    /// Reading or writing a socket failed in a way that is no client's doing.
+    /// Receiving on a UDP socket failed.
     SocketFailed,
+    /// A reply over UDP could not be sent: its queue is full, or nothing leads to its client.
+    UdpReplyFailed,
 }
 
 impl Cause {
     /// How many there are: one gate each.
-    const COUNT: usize = Cause::SocketFailed as usize + 1;
+    const COUNT: usize = Cause::UdpReplyFailed as usize + 1;
 
     /// At least this long passes between two lines. Running out of descriptors lasts, and nobody
     /// can mend it within a second.
