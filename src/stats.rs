@@ -41,7 +41,7 @@ counters! {
     announces,
     /// Scrapes answered.
     scrapes,
-    /// Announces and scrapes refused with a `failure reason`.
+    /// Announces and scrapes refused: with a `failure reason` over HTTP, with an error over UDP.
     refusals,
     /// Requests that were not HTTP, or nothing that is served.
     http_errors,

@@ -128,33 +128,25 @@ impl Service {
     ) -> &'w [u8] {
         work.reply.clear();
         let unix_seconds = self.clock_began + now_millis / 1000;
-        let Some(request) = parse_request(packet) else {
-            self.stats.udp_malformed.add();
-            return &work.reply;
-        };
-        let (id, transaction) = match request {
-            Request::Connect(transaction) => {
+        let issued = |id| self.key.verify(id, source, unix_seconds);
+        match parse_request(packet) {
+            None => self.stats.udp_malformed.add(),
+            Some(Request::Connect(transaction)) => {
                 self.stats.udp_connects.add();
                 let id = self.key.issue(source, unix_seconds);
                 packet::encode_connected(&mut work.reply, transaction, id);
-                return &work.reply;
             }
-            Request::Announce(Announce { connection_id, transaction, .. })
-            | Request::Scrape(Scrape { connection_id, transaction, .. }) => {
-                (connection_id, transaction)
-            }
-        };
-        if !self.key.verify(id, source, unix_seconds) {
-            self.reject(transaction, now_millis, work);
-            return &work.reply;
-        }
-        match request {
-            Request::Announce(announce) => {
+            Some(Request::Announce(announce)) if issued(announce.connection_id) => {
                 let now = Seconds((now_millis / 1000) as u32);
                 self.answer_announce(&announce, source, now, work);
             }
-            Request::Scrape(scrape) => self.answer_scrape(&scrape, work),
-            Request::Connect(_) => {}
+            Some(Request::Scrape(scrape)) if issued(scrape.connection_id) => {
+                self.answer_scrape(&scrape, work);
+            }
+            Some(
+                Request::Announce(Announce { transaction, .. })
+                | Request::Scrape(Scrape { transaction, .. }),
+            ) => self.reject(transaction, now_millis, work),
         }
         &work.reply
     }
@@ -236,11 +228,12 @@ fn announce_request(announce: &Announce<'_>, source: IpAddr) -> AnnounceRequest 
 }
 
 /// What shows that an announce comes from the client that announced before: its key, the same as
-/// over HTTP; 0 is a key like any other. aria2 draws a new one for each UDP announce
-/// (`DefaultBtAnnounce.cc`), so that shows nothing and it could not even stop: its address counts
-/// instead, which the connection id vouches for.
+/// over HTTP. Where that shows nothing its address counts instead, which the connection id vouches
+/// for, as over HTTP without a key: rqbit and WebTorrent send 0 for want of a key, which anybody
+/// can; aria2 draws a new one for each UDP announce (`DefaultBtAnnounce.cc`), and could not even
+/// stop.
 fn proof(announce: &Announce<'_>, source: IpAddr) -> Proof {
-    if announce.peer_id.is_aria2() {
+    if announce.key == 0 || announce.peer_id.is_aria2() {
         return Proof::from_source(source);
     }
     Proof::from_key(announce.key)
@@ -337,7 +330,7 @@ fn serve(socket: &Socket, service: &Service, stopping: &AtomicBool) {
         }
         if let Err(error) = socket.reply(&received, reply) {
             service.stats.udp_replies_lost.add();
-            log::limited(Cause::SocketFailed, Level::Debug, now, || {
+            log::limited(Cause::UdpReplyFailed, Level::Debug, now, || {
                 format!("replying to {} on udp {}: {error}", received.source, socket.address())
             });
         }

@@ -119,13 +119,10 @@ pub struct Options<'a>(pub &'a [u8]);
 
 impl<'a> Options<'a> {
     /// The path and query of the announce URL: the data of all `URLData` options one after another
-    /// (BEP 41), in `buffer` if there are several. Empty if there is none; `None` if it is longer
-    /// than the buffer.
+    /// (BEP 41), copied into `buffer`. Empty if there is none; `None` if it is longer than the
+    /// buffer.
     #[must_use]
-    pub fn url<'b>(&self, buffer: &'b mut [u8; UDP_URL_BYTES_MAX]) -> Option<&'b [u8]>
-    where
-        'a: 'b,
-    {
+    pub fn url<'b>(&self, buffer: &'b mut [u8; UDP_URL_BYTES_MAX]) -> Option<&'b [u8]> {
         let mut length = 0;
         for data in self.url_data() {
             let end = length + data.len();

@@ -317,8 +317,8 @@ fn one_client_over_both_families_is_one_peer() {
 }
 
 #[test]
-fn nobody_stops_a_peer_without_its_key_and_0_is_a_key() {
-    for (key, other) in [(0x1001, 0x1002), (0, 1), (1, 0)] {
+fn nobody_stops_a_peer_without_its_key() {
+    for (key, other) in [(0x1001, 0x1002), (u32::MAX, 1), (1, 0)] {
         let mut table = Table::new();
         let own = Announce { key, ..leecher(1) };
         table.announce(own, v4(1));
@@ -331,6 +331,20 @@ fn nobody_stops_a_peer_without_its_key_and_0_is_a_key() {
         table.announce(stopped, v4(2));
         assert_eq!(table.service.tracker.totals().peers, 0, "key {key}");
     }
+}
+
+#[test]
+fn nobody_stops_a_peer_whose_key_is_0_from_another_address() {
+    let mut table = Table::new();
+    let own = Announce { key: 0, ..leecher(1) };
+    table.announce(own, v4(1));
+    let stopped = Announce { event: Event::Stopped, ..own };
+    for (key, source) in [(0, v4(2)), (1, v4(2)), (1, v4(1)), (0, V6)] {
+        table.announce(Announce { key, ..stopped }, source);
+        assert_eq!(table.service.tracker.totals().peers, 1, "key {key} from {source}");
+    }
+    table.announce(stopped, v4(1));
+    assert_eq!(table.service.tracker.totals().peers, 0);
 }
 
 #[test]

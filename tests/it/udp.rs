@@ -356,3 +356,24 @@ fn one_client_over_http_and_udp_and_both_families_is_one_peer() {
     v6.announce(stopped);
     assert_eq!(counts(), (0, 0, 1));
 }
+
+#[test]
+fn key_0_over_udp_and_no_key_over_http_from_one_address_is_one_peer_and_counts_one_download() {
+    let server = Server::start(&[]);
+    let caller = Caller::new("127.0.0.1", server.tcp());
+    let own = Announce { key: 0, ..leecher(1) };
+    assert_eq!(caller.announce(own).counts, (1, 0));
+    let over_http = |left: u64, more: &str| {
+        announced(&server.get(announce(&hash(1), &peer(1), 6881, left, more))).counts()
+    };
+    assert_eq!(over_http(1, ""), (0, 1, 0));
+    let completed = Announce { event: Event::Completed, left: 0, ..own };
+    assert_eq!(caller.announce(completed).counts, (0, 1));
+    assert_eq!(over_http(0, "&event=completed"), (1, 0, 1));
+    assert_eq!(caller.scrape(&[hash(1)]), [[1, 1, 0]]);
+    // From another address 0 shows nothing, so it stops nobody.
+    let stopped = Announce { event: Event::Stopped, ..completed };
+    Caller::new("127.0.0.2", server.tcp()).announce(stopped);
+    assert_eq!(caller.scrape(&[hash(1)]), [[1, 1, 0]]);
+    assert_eq!(over_http(0, "&event=stopped"), (0, 0, 1));
+}
