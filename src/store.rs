@@ -257,7 +257,7 @@ impl Disk {
     fn begin_generation(&self) -> Result<u64, String> {
         let mut journal = lock(&self.journal);
         if !journal.is_empty() {
-            *journal = Journal::begin(&self.folder, journal.generation + 1)?;
+            *journal = Journal::begin(&self.folder, journal.generation)?;
         }
         Ok(journal.generation)
     }

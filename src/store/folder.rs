@@ -112,15 +112,27 @@ impl Folder {
         Ok(found)
     }
 
-    /// Makes a generation of the journal that does not exist yet.
-    pub fn create_journal(&self, generation: u64) -> Result<File, String> {
-        let path = self.journal(generation);
-        let cannot = |error| failed(&path, "cannot begin a journal", error);
-        let file = private(OpenOptions::new().append(true).create_new(true))
-            .open(&path)
-            .map_err(cannot)?;
-        self.sync().map_err(cannot)?;
-        Ok(file)
+    /// Makes the first generation of the journal from this number on that does not exist yet: one
+    /// that does may be what an earlier attempt has left.
+    pub fn create_journal(&self, from: u64) -> Result<(u64, File), String> {
+        let mut generation = from;
+        loop {
+            let path = self.journal(generation);
+            let cannot = |error| failed(&path, "cannot begin a journal", error);
+            match private(OpenOptions::new().append(true).create_new(true)).open(&path) {
+                Ok(file) => {
+                    self.sync().map_err(|error| {
+                        self.remove_journal(generation);
+                        cannot(error)
+                    })?;
+                    return Ok((generation, file));
+                }
+                Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+                    generation = generation.checked_add(1).ok_or_else(|| cannot(error))?;
+                }
+                Err(error) => return Err(cannot(error)),
+            }
+        }
     }
 
     /// Removes a generation of the journal; one that stays is read again to no effect.

@@ -6,7 +6,8 @@
 //! short by a loss of power is the last; it was never acknowledged and is dropped. Journals come in
 //! generations: a save begins a new one and so knows which entries it holds.
 //!
-//! A write that fails is taken back; if even that fails, the next line ends what stands there.
+//! A write that fails is taken back; if even that fails, what follows goes to a new generation: the
+//! length of this one is not known any more.
 
 use std::fmt::Write as _;
 use std::fs::File;
@@ -37,30 +38,31 @@ pub struct Journal {
     file: File,
     /// Its number.
     pub generation: u64,
+    /// The length of the file, unless it is spoilt.
     bytes: u64,
-    /// Something that is no line stands at the end and could not be removed.
-    torn: bool,
+    /// Something that was not acknowledged stands at the end and could not be removed.
+    spoilt: bool,
 }
 
 impl Journal {
-    /// Begins a generation.
-    pub fn begin(folder: &Folder, generation: u64) -> Result<Journal, String> {
-        let file = folder.create_journal(generation)?;
-        Ok(Journal { file, generation, bytes: 0, torn: false })
+    /// Begins the first generation from this number on that does not exist yet.
+    pub fn begin(folder: &Folder, from: u64) -> Result<Journal, String> {
+        let (generation, file) = folder.create_journal(from)?;
+        Ok(Journal { file, generation, bytes: 0, spoilt: false })
     }
 
     /// Whether nothing has been written to this generation.
     pub fn is_empty(&self) -> bool {
-        self.bytes == 0 && !self.torn
+        self.bytes == 0 && !self.spoilt
     }
 
     /// Writes entries and waits until they are on the disk. If that fails, none of them counts.
     /// Returns what [`Journal::take_back`] needs.
     pub fn append(&mut self, folder: &Folder, entries: &[Entry]) -> Result<u64, String> {
-        let mut lines = String::new();
-        if self.torn {
-            lines.push('\n');
+        if self.spoilt {
+            *self = Journal::begin(folder, self.generation)?;
         }
+        let mut lines = String::new();
         for entry in entries {
             encode_line(entry, &mut lines);
         }
@@ -68,7 +70,6 @@ impl Journal {
         match self.write(lines.as_bytes()) {
             Ok(()) => {
                 self.bytes += lines.len() as u64;
-                self.torn = false;
                 Ok(before)
             }
             Err(error) => {
@@ -94,7 +95,7 @@ impl Journal {
     pub fn take_back(&mut self, bytes: u64) {
         self.bytes = bytes;
         let removed = self.file.set_len(bytes).and_then(|()| self.file.sync_data());
-        self.torn |= removed.is_err();
+        self.spoilt |= removed.is_err();
     }
 }
 

@@ -330,7 +330,7 @@ fn a_write_to_the_journal_that_fails_leaves_it_readable() {
     journal.take_back(before);
     let lines = journal::parse_journal(&fs::read(folder.journal(1)).expect("the journal"));
     assert_eq!(lines.entries, [entry(1)]);
-    // Where even that fails, a part of a line may stand there; the next one ends it.
+    // Where even that fails, a part of a line may stand there; what follows goes elsewhere.
     let writable = journal.exchange_file(File::open(folder.journal(1)).expect("for reading"));
     let error = journal.append(&folder, &[entry(3)]).expect_err("it cannot be written");
     let wanted = format!(
@@ -343,7 +343,31 @@ fn a_write_to_the_journal_that_fails_leaves_it_readable() {
     journal.exchange_file(writable);
     journal.append(&folder, &[entry(4)]).expect("a write");
     journal.append(&folder, &[entry(5)]).expect("a write");
-    let lines = journal::parse_journal(&fs::read(folder.journal(1)).expect("the journal"));
-    assert_eq!(lines.entries, [entry(1), entry(4), entry(5)]);
-    assert_eq!((lines.bad.len(), lines.torn), (1, false));
+    // And the next failure, which is taken back, cuts nothing that was acknowledged.
+    let before = journal.append(&folder, &[entry(6)]).expect("a write");
+    journal.take_back(before);
+    let entries: Vec<Entry> = folder.generations().expect("a folder").into_iter().fold(
+        Vec::new(),
+        |mut entries, generation| {
+            let bytes = fs::read(folder.journal(generation)).expect("the journal");
+            entries.extend(journal::parse_journal(&bytes).entries);
+            entries
+        },
+    );
+    assert_eq!(entries, [entry(1), entry(4), entry(5)]);
+}
+
+#[test]
+fn a_journal_that_an_earlier_attempt_left_keeps_no_save_from_being_made() {
+    let (scratch, tracker) = (Scratch::new(), tracker());
+    let (store, _) = open(&scratch, &tracker);
+    register(&store, &tracker, 1);
+    fs::write(scratch.file(".journal-2"), "").expect("a file");
+    save(&store, &tracker);
+    assert_eq!(scratch.suffixes(), ["", ".journal-1", ".journal-2", ".journal-3"]);
+    register(&store, &tracker, 2);
+    drop(store);
+    let new = super::tracker();
+    open(&scratch, &new);
+    assert!(are_registered(&new, [1, 2]));
 }

@@ -4,14 +4,18 @@
 //! a limit on the size of files, which everybody may set, and a small tmpfs where that may be
 //! mounted.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, chown, symlink};
 use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::Command;
 
+use rustix::process::{Pid, Resource, Rlimit, getrlimit, prlimit};
+
 use super::{NAME, Signal, counts, join, serve};
-use crate::harness::{Folder, Server};
+use crate::connection::Reply;
+use crate::harness::{Folder, Server, eventually};
 
 /// A user without rights; the tests may run as root, whom permissions do not bind.
 const NOBODY: u32 = 65_534;
@@ -98,23 +102,25 @@ fn limited(state: &Path, blocks: u32) -> Server {
     Server::of(command, 1)
 }
 
+/// Registers the torrent of this number.
+fn register(server: &Server, number: u32) -> Reply {
+    let hash = format!("{number:02x}").repeat(20);
+    let body = format!(r#"{{"info_hash": "{hash}", "name": "film {number}"}}"#);
+    let length = body.len();
+    let mut client = server.connect();
+    client.send(format!(
+        "POST /add_torrent_info HTTP/1.1\r\nHost: {}\r\nContent-Length: {length}\r\n\r\n{body}",
+        server.tcp()
+    ));
+    client.reply()
+}
+
 #[test]
 fn a_registration_that_the_disk_does_not_take_is_neither_acknowledged_nor_there() {
     let folder = Folder::new();
     let state = folder.path().canonicalize().expect("it is there").join(NAME);
     let server = limited(&state, 1);
-    let register = |number: u32| {
-        let hash = format!("{number:02x}").repeat(20);
-        let body = format!(r#"{{"info_hash": "{hash}", "name": "film {number}"}}"#);
-        let length = body.len();
-        let mut client = server.connect();
-        client.send(format!(
-            "POST /add_torrent_info HTTP/1.1\r\nHost: {}\r\nContent-Length: {length}\r\n\r\n{body}",
-            server.tcp()
-        ));
-        client.reply()
-    };
-    let refused = (1..).map(|number| (number, register(number)));
+    let refused = (1..).map(|number| (number, register(&server, number)));
     let (first, reply) = refused.into_iter().find(|(_, reply)| reply.status != 200).expect("full");
     let error = format!(
         "{{\"error\":\"{}.journal-1: cannot write the journal: File too large (os error 27)\"}}",
@@ -128,6 +134,39 @@ fn a_registration_that_the_disk_does_not_take_is_neither_acknowledged_nor_there(
     let line = format!("{} torrents, 0 peers; 0 peers have timed out; {0} entries", first - 1);
     server.wait_for_log(&line);
     assert!(!server.stderr().contains("Z warn"), "{}", server.stderr());
+}
+
+#[test]
+fn a_save_that_runs_out_of_file_descriptors_does_not_keep_the_next_from_being_made() {
+    let folder = Folder::new();
+    let state = folder.path().canonicalize().expect("it is there").join(NAME);
+    let server = serve(&state, &[]);
+    let open = || {
+        let numbers = fs::read_dir(format!("/proc/{}/fd", server.pid())).expect("it runs");
+        let number = |entry: fs::DirEntry| entry.file_name().to_string_lossy().parse::<u64>().ok();
+        numbers.filter_map(|entry| number(entry.expect("an entry"))).collect::<BTreeSet<_>>()
+    };
+    let before = open();
+    assert_eq!(register(&server, 1).status, 200);
+    eventually(&before, open);
+    let pid = Pid::from_raw(server.pid().cast_signed());
+    let set_most = |most: Option<u64>| {
+        // Programs inherit the hard limit of these tests.
+        let maximum = getrlimit(Resource::Nofile).maximum;
+        prlimit(pid, Resource::Nofile, Rlimit { current: most, maximum })
+    };
+    // Room for the journal, and none for the folder that holds it.
+    let free = (0..1024).find(|number| !before.contains(number)).expect("a number");
+    let old = set_most(Some(free + 1)).expect("it is ours");
+    server.signal(Signal::USR1);
+    server.wait_for_log(&format!(
+        "Z error SIGUSR1: {}.journal-2: cannot begin a journal: Too many open files (os error 24)",
+        state.display()
+    ));
+    set_most(old.current).expect("it is ours");
+    assert!(!folder.join(&format!("{NAME}.journal-2")).exists());
+    server.signal(Signal::USR1);
+    server.wait_for_log("SIGUSR1: saved 1 torrents");
 }
 
 /// A file system of its own with little room; unmounted on drop.
