@@ -188,7 +188,9 @@ impl Store {
     /// Writes everything to the state file. One save runs at a time; who comes meanwhile waits.
     ///
     /// # Errors
-    /// The path and the cause. The old file and the journals are as they were.
+    /// The path and the cause. The state file and the journals are as they were, or, if nothing but
+    /// the last sync of the folder has failed, the new state file is in place and the journals that
+    /// the old one needs are there too.
     pub fn save(
         &self,
         tracker: &Tracker,

@@ -15,10 +15,14 @@ use std::io::{ErrorKind, Read as _, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{FlockOperation, flock};
+use rustix::fs::{FlockOperation, OFlags, flock};
 use rustix::io::Errno;
 
 use crate::limits::{STATE_FILE_BYTES_FALLBACK_MAX, SYMLINKS_MAX};
+
+/// The last generation of the journal there can be, after 290,000 years of a million saves a second:
+/// a larger number is none of ours.
+pub const GENERATION_MAX: u64 = u64::MAX / 2;
 
 /// Where the files of one state lie.
 #[derive(Debug)]
@@ -78,6 +82,8 @@ impl Folder {
     pub fn lock(&self) -> Result<File, String> {
         let path = self.beside(".lock");
         let mut file = private(OpenOptions::new().read(true).write(true).create(true))
+            // A symlink here is nobody's wish, and what it points to is not ours to write to.
+            .custom_flags(OFlags::NOFOLLOW.bits().cast_signed())
             .open(&path)
             .map_err(|error| failed(&path, "cannot lock the state", error))?;
         match flock(&file, FlockOperation::NonBlockingLockExclusive) {
@@ -115,8 +121,7 @@ impl Folder {
     /// Makes the first generation of the journal from this number on that does not exist yet: one
     /// that does may be what an earlier attempt has left.
     pub fn create_journal(&self, from: u64) -> Result<(u64, File), String> {
-        let mut generation = from;
-        loop {
+        for generation in from..=GENERATION_MAX {
             let path = self.journal(generation);
             let cannot = |error| failed(&path, "cannot begin a journal", error);
             match private(OpenOptions::new().append(true).create_new(true)).open(&path) {
@@ -127,12 +132,11 @@ impl Folder {
                     })?;
                     return Ok((generation, file));
                 }
-                Err(error) if error.kind() == ErrorKind::AlreadyExists => {
-                    generation = generation.checked_add(1).ok_or_else(|| cannot(error))?;
-                }
+                Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
                 Err(error) => return Err(cannot(error)),
             }
         }
+        Err(failed(&self.journal(GENERATION_MAX), "cannot begin a journal", "it was the last"))
     }
 
     /// Removes a generation of the journal; one that stays is read again to no effect.
@@ -166,7 +170,10 @@ impl Folder {
     }
 
     /// Puts what `write` writes in the state file's place, whose old content becomes `.previous`.
-    /// If anything fails, the old content stays. Returns whether there was an old one.
+    ///
+    /// If that fails, the old content stays where it is; but if nothing fails except the sync of
+    /// the folder at the end, the new one is there and may not outlive a loss of power, which brings
+    /// the old one back. Returns whether there was an old one.
     pub fn replace(
         &self,
         write: impl FnOnce(&mut File) -> std::io::Result<()>,
@@ -194,8 +201,8 @@ impl Folder {
         write(&mut file).and_then(|()| file.sync_all()).map_err(cannot)
     }
 
-    /// The old state file keeps its name until the new one takes it: a link, where there are links,
-    /// gives it the second name.
+    /// The old state file keeps its name until the new one takes it: a link gives it the second
+    /// name. Where there are no links it has the second name alone for a moment.
     fn swap(&self, temporary: &Path) -> Result<bool, String> {
         let (previous, link) = (self.previous(), self.beside(".previous.new"));
         let _ = fs::remove_file(&link);
@@ -209,7 +216,13 @@ impl Folder {
             let _ = fs::remove_file(&link);
         }
         let cannot = |error| failed(&self.state, "cannot replace the state file", error);
-        fs::rename(temporary, &self.state).map_err(cannot)?;
+        if let Err(error) = fs::rename(temporary, &self.state) {
+            if existed && linked.is_err() {
+                // It has no other name then. A start finds it under this one too.
+                let _ = fs::rename(&previous, &self.state);
+            }
+            return Err(cannot(error));
+        }
         self.sync().map_err(cannot)?;
         Ok(existed)
     }
@@ -277,5 +290,6 @@ fn number_after(prefix: &OsStr, name: &OsStr) -> Option<u64> {
     let digits = name.as_encoded_bytes().strip_prefix(prefix.as_encoded_bytes())?;
     let digits = std::str::from_utf8(digits).ok()?;
     // Only as it is written: no sign, no leading zeros.
-    digits.parse().ok().filter(|number: &u64| number.to_string() == digits)
+    let ours = |number: &u64| *number <= GENERATION_MAX && number.to_string() == digits;
+    digits.parse().ok().filter(ours)
 }

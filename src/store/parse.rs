@@ -23,6 +23,7 @@ use crate::tracker::{Peer, Tracker};
 
 use super::crc::Crc;
 use super::encode::{CHECKSUM_AFTER, CHECKSUM_BEFORE, Moment, VERSION};
+use super::folder::GENERATION_MAX;
 use super::loaded::Loaded;
 use super::scalar::{Info, PeerEntry, Scalar, StatsEntry, Text};
 
@@ -65,14 +66,17 @@ pub struct Intake<'t> {
 pub fn parse_state(bytes: &[u8], intake: &mut Intake) -> Result<Header, Unusable> {
     let checked = checksum(bytes);
     if checked != Some(true) {
-        let header = read_through(bytes, None)?;
+        let unfit = "its checksum does not fit its content; if somebody edited it, delete the line \
+                     that begins with ,\"checksum\" and put it back";
+        let unfit = || Unusable::Damaged(unfit.to_owned());
+        let header = read_through(bytes, None).map_err(|unusable| match unusable {
+            // Its version is as doubtful as the rest.
+            Unusable::Foreign(_) if checked == Some(false) => unfit(),
+            unusable => unusable,
+        })?;
         // It may also be there and not at the end, as after a formatter's visit.
         if checked == Some(false) || header.has_checksum {
-            return Err(Unusable::Damaged(
-                "its checksum does not fit its content; if somebody edited it, delete the line \
-                 that begins with ,\"checksum\" and put it back"
-                    .to_owned(),
-            ));
+            return Err(unfit());
         }
     }
     read_through(bytes, Some(intake))
@@ -136,7 +140,13 @@ impl<'de> Visitor<'de> for StateSeed<'_, '_> {
                         return Err(A::Error::custom("version"));
                     }
                 }
-                "journal" => self.header.journal = map.next_value::<Scalar>()?.number(),
+                "journal" => {
+                    self.header.journal = map.next_value::<Scalar>()?.number();
+                    if self.header.journal > GENERATION_MAX {
+                        let number = self.header.journal;
+                        return Err(A::Error::custom(format!("there is no journal {number}")));
+                    }
+                }
                 "saved" => self.header.saved = map.next_value::<Scalar>()?.number(),
                 "torrents" => {
                     torrents = true;

@@ -86,6 +86,50 @@ fn a_flipped_bit_anywhere_is_found_or_changes_nothing() {
 }
 
 #[test]
+fn a_flipped_bit_at_the_beginning_is_damage_whatever_it_says_then() {
+    let scratch = Scratch::new();
+    let (_, whole) = model_of(&scratch);
+    let tracker = tracker();
+    let moment = Moment::new(NOW, UNIX_NOW);
+    for bit in 0..200 * 8 {
+        let mut bytes = whole.clone();
+        bytes[bit / 8] ^= 1 << (bit % 8);
+        let mut loaded = Loaded::default();
+        let mut intake =
+            Intake { tracker: &tracker, moment, peer_timeout: PEER_TIMEOUT, loaded: &mut loaded };
+        let parsed = parse::parse_state(&bytes, &mut intake);
+        assert!(matches!(parsed, Err(Unusable::Damaged(_))), "bit {bit}: {parsed:?}");
+        assert_eq!(tracker.totals().torrents, 0, "bit {bit}");
+    }
+}
+
+#[test]
+fn a_number_that_no_journal_has_is_damage() {
+    let scratch = Scratch::new();
+    for number in [u64::MAX, folder::GENERATION_MAX + 1] {
+        let text = format!("{{\"journal\": {number}, \"torrents\": {{}}}}");
+        fs::write(scratch.state(), text).expect("a file");
+        let tracker = tracker();
+        let (store, loaded) = open(&scratch, &tracker);
+        let cause = format!(": there is no journal {number} at line 1 column ");
+        assert!(loaded.notes[0].1.contains(&cause), "{:?}", loaded.notes);
+        register(&store, &tracker, 1);
+        save(&store, &tracker);
+    }
+    // Nor does a file of such a name count as one; and after the last one that does there is none.
+    fs::write(scratch.file(&format!(".journal-{}", u64::MAX)), "").expect("a file");
+    let new = tracker();
+    let (store, _) = open(&scratch, &new);
+    register(&store, &new, 2);
+    save(&store, &new);
+    drop(store);
+    let last = scratch.file(&format!(".journal-{}", folder::GENERATION_MAX));
+    fs::write(&last, "").expect("a file");
+    let error = opened(&scratch, &tracker()).map(|_| ()).expect_err("no number is left");
+    assert_eq!(error, format!("{}: cannot begin a journal: it was the last", last.display()));
+}
+
+#[test]
 fn an_empty_file_and_one_that_is_something_else_are_damaged() {
     let scratch = Scratch::new();
     let (model, _) = model_of(&scratch);
@@ -281,6 +325,21 @@ fn one_state_has_one_tracker_at_a_time() {
 }
 
 #[test]
+fn a_symlink_in_the_locks_place_is_not_followed() {
+    let scratch = Scratch::new();
+    let victim = scratch.0.join("victim");
+    fs::write(&victim, "precious").expect("a file");
+    symlink(&victim, scratch.file(".lock")).expect("a symlink");
+    let error = opened(&scratch, &tracker()).map(|_| ()).expect_err("a symlink");
+    let wanted = format!(
+        "{}.lock: cannot lock the state: Too many levels of symbolic links (os error 40)",
+        scratch.state().display()
+    );
+    assert_eq!(error, wanted);
+    assert_eq!(fs::read(&victim).expect("it is there"), b"precious");
+}
+
+#[test]
 fn new_files_are_for_their_owner_and_a_mode_that_was_set_stays() {
     let (scratch, tracker) = (Scratch::new(), tracker());
     let (store, _) = open(&scratch, &tracker);
@@ -315,6 +374,30 @@ fn a_save_that_fails_leaves_everything_and_the_next_one_makes_up_for_it() {
     fs::remove_dir(again).expect("it is empty");
     let made_up = store.save_if_due(&tracker, 300, 0, later, UNIX_NOW).expect("it is due");
     assert_eq!(made_up.map(|saved| saved.torrents), Ok(2));
+}
+
+#[test]
+fn a_save_whose_last_step_fails_gives_the_old_file_its_name_back() {
+    for links in [true, false] {
+        let scratch = Scratch::new();
+        let folder = Folder::of(&scratch.state()).expect("a folder");
+        fs::write(scratch.state(), "old").expect("a file");
+        if !links {
+            // What stands in the link's place keeps it from being made.
+            fs::create_dir_all(scratch.file(".previous.new").join("x")).expect("a folder");
+        }
+        let error = folder.replace(|file| {
+            file.write_all(b"new")?;
+            // So that nothing is there to be renamed.
+            fs::remove_file(scratch.file(".tmp"))
+        });
+        let wanted = format!(
+            "{}: cannot replace the state file: No such file or directory (os error 2)",
+            scratch.state().display()
+        );
+        assert_eq!(error, Err(wanted), "links: {links}");
+        assert_eq!(fs::read(scratch.state()).expect("it is there"), b"old", "links: {links}");
+    }
 }
 
 #[test]
