@@ -20,8 +20,8 @@ use rustix::io::Errno;
 
 use crate::limits::{STATE_FILE_BYTES_FALLBACK_MAX, SYMLINKS_MAX};
 
-/// The last generation of the journal there can be, after 290,000 years of a million saves a second:
-/// a larger number is none of ours.
+/// The last generation of the journal there can be, after 290,000 years of a million saves a
+/// second: a larger number is none of ours.
 pub const GENERATION_MAX: u64 = u64::MAX / 2;
 
 /// Where the files of one state lie.
@@ -172,8 +172,8 @@ impl Folder {
     /// Puts what `write` writes in the state file's place, whose old content becomes `.previous`.
     ///
     /// If that fails, the old content stays where it is; but if nothing fails except the sync of
-    /// the folder at the end, the new one is there and may not outlive a loss of power, which brings
-    /// the old one back. Returns whether there was an old one.
+    /// the folder at the end, the new one is there and may not outlive a loss of power, which then
+    /// brings the old one back. Returns whether there was an old one.
     pub fn replace(
         &self,
         write: impl FnOnce(&mut File) -> std::io::Result<()>,
