@@ -102,8 +102,9 @@ pub const HTTP_BODY_BYTES_MAX: usize = 1024 * 1024;
 pub const HTTP_CHUNK_LINE_BYTES_MAX: usize = 1024;
 /// A part of a streamed reply.
 pub const HTTP_STREAM_BYTES: usize = 64 * 1024;
-/// What a refused client may still send before it is cut off.
-pub const HTTP_DRAIN_BYTES_MAX: usize = 256 * 1024;
+/// What a refused client may still send before it is cut off: some send all they have before they
+/// look at the reply.
+pub const HTTP_DRAIN_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// A whole head must arrive within this of its first byte.
 pub const HTTP_HEAD_MILLIS_MAX: u64 = 10_000;
 /// A connection may wait this long for a request, the first or the next.

@@ -149,6 +149,7 @@ impl Tracker {
             None => self.add_torrent(&mut torrents, hash, &request.info_hash)?,
         };
         let Torrent { swarm, announced, registration, .. } = &mut torrents.all[slot as usize];
+        let downloads = swarm.counts().downloaded;
         let before = Size::of(swarm);
         if self.peers_full() || before.peers >= SWARM_PEERS_MAX {
             let joins = request.event != Event::Stopped;
@@ -159,9 +160,9 @@ impl Tracker {
         *announced = now;
         let counts = swarm.announce(&self.keys, request, now, out);
         self.count_peers(before, Size::of(swarm));
-        let registered = registration.is_some();
+        let grown = registration.is_some() && counts.downloaded > downloads;
         drop(torrents);
-        if registered && request.event == Event::Completed {
+        if grown {
             let mut completed = self.completed.lock().unwrap_or_else(PoisonError::into_inner);
             if completed.len() < COMPLETED_QUEUE_MAX {
                 completed.push(request.info_hash);

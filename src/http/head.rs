@@ -98,8 +98,11 @@ pub struct Head<'a> {
     pub authorization: Option<&'a [u8]>,
     /// The `X-Forwarded-For` lines in order.
     pub forwarded_for: Vec<&'a [u8]>,
-    /// Whether the request came through a proxy: has `Forwarded`, `X-Forwarded-For` or `Via`.
+    /// Whether the request came through a proxy: has `Forwarded`, `Via` or one of the headers by
+    /// which proxies name their client.
     pub proxied: bool,
+    /// `Sec-Fetch-Site`: what a browser says of the page that made it send this (W3C Fetch Metadata).
+    pub fetch_site: Option<&'a [u8]>,
 }
 
 /// Where the head at the beginning of `bytes` ends, behind its empty line, when all before `from`
@@ -236,6 +239,7 @@ enum Field {
     Connection,
     ContentLength,
     Expect,
+    FetchSite,
     Forwarded,
     Host,
     Origin,
@@ -244,18 +248,24 @@ enum Field {
     XForwardedFor,
 }
 
-const FIELDS: [(&str, Field); 11] = [
+const FIELDS: [(&str, Field); 17] = [
     ("accept", Field::Accept),
     ("authorization", Field::Authorization),
+    ("cf-connecting-ip", Field::Forwarded),
     ("connection", Field::Connection),
     ("content-length", Field::ContentLength),
     ("expect", Field::Expect),
     ("forwarded", Field::Forwarded),
     ("host", Field::Host),
     ("origin", Field::Origin),
+    ("sec-fetch-site", Field::FetchSite),
     ("transfer-encoding", Field::TransferEncoding),
+    ("true-client-ip", Field::Forwarded),
     ("via", Field::Via),
     ("x-forwarded-for", Field::XForwardedFor),
+    ("x-forwarded-host", Field::Forwarded),
+    ("x-forwarded-proto", Field::Forwarded),
+    ("x-real-ip", Field::Forwarded),
 ];
 
 impl<'a> Head<'a> {
@@ -287,6 +297,7 @@ impl<'a> Head<'a> {
             authorization: None,
             forwarded_for: Vec::new(),
             proxied: false,
+            fetch_site: None,
         };
         let mut framing = Framing::default();
         let mut close = false;
@@ -304,6 +315,7 @@ impl<'a> Head<'a> {
                 Field::Expect => {
                     head.expect_continue = minor > 0 && has_item(value, b"100-continue");
                 }
+                Field::FetchSite => set_once(&mut head.fetch_site, name, value)?,
                 Field::Forwarded | Field::Via => head.proxied = true,
                 Field::Host => set_once(&mut head.host, name, value)?,
                 Field::Origin => set_once(&mut head.origin, name, value)?,

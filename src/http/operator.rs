@@ -24,8 +24,8 @@ use crate::store::{RegisterError, Store};
 use super::Service;
 use super::access::Access;
 use super::head::{Head, Problem};
+use super::overview::FilesEncoder;
 use super::query::{self, OperatorRoute, Route};
-use super::reply;
 use super::status::{Connection, Status, encode_head};
 use super::stream::ReplyStream;
 use super::{JSON, TEXT, overview};
@@ -101,19 +101,18 @@ impl Service {
         }
     }
 
-    /// `/scrape` without a hash (BEP 48): every torrent's counts.
+    /// `/scrape` without a hash (BEP 48): every torrent's counts, streamed.
     fn scrape_everything(&self, head: &Head<'_>, reply: &mut ReplyStream<'_>) -> io::Result<()> {
-        let hashes = self.tracker.info_hashes();
-        let scraped = |hash: InfoHash| Some((hash, self.tracker.scrape(&hash)?));
-        let files = hashes.into_iter().filter_map(scraped);
-        let mut body = Vec::new();
-        if super::wants_json(head) {
-            let named = files.map(|(hash, counts)| self.scraped(hash, Some(counts)));
-            reply::encode_scrape_json(&mut body, named);
-            return reply.send(Status::Ok, JSON, &body);
+        let json = super::wants_json(head);
+        reply.begin(if json { JSON } else { TEXT })?;
+        let mut files = FilesEncoder::begin(reply.body(), json);
+        for hash in self.tracker.info_hashes() {
+            let Some(torrent) = self.tracker.summary(&hash) else { continue };
+            files.add(reply.body(), &torrent);
+            reply.advance()?;
         }
-        reply::encode_scrape(&mut body, files);
-        reply.send(Status::Ok, TEXT, &body)
+        files.end(reply.body());
+        reply.end()
     }
 
     fn save_state(&self) -> Result<Value, Failed> {
@@ -135,11 +134,19 @@ impl Service {
         }))
     }
 
+    /// The tracked torrent that a hash may have been meant for, unless somebody has said already what
+    /// that one is.
+    fn unregistered_like(&self, asked: &InfoHash) -> Option<InfoHash> {
+        let similar = self.tracker.similar(asked)?;
+        let torrent = self.tracker.summary(&similar)?;
+        torrent.registration.is_none().then_some(similar)
+    }
+
     fn add_torrent_info(&self, body: &[u8]) -> Result<Value, Failed> {
-        let (asked, registration) =
-            parse_registration(body).map_err(|error| (Status::BadRequest, error))?;
+        let asked = parse_registration(body).map_err(|error| (Status::BadRequest, error))?;
+        let Asked { info_hash: asked, registration, exact } = asked;
         let known = self.tracker.knows(&asked);
-        let similar = if known { None } else { self.tracker.similar(&asked) };
+        let similar = if known || exact { None } else { self.unregistered_like(&asked) };
         let hash = similar.unwrap_or(asked);
         let now = self.clock.seconds();
         let store = &self.operator.store;
@@ -172,8 +179,17 @@ pub fn encode_operator_problem(out: &mut Vec<u8>, problem: &Problem) {
     out.extend_from_slice(body.as_bytes());
 }
 
+/// What `/add_torrent_info` is asked.
+#[derive(Debug, PartialEq, Eq)]
+struct Asked {
+    info_hash: InfoHash,
+    registration: Registration,
+    /// This hash is meant and no similar one.
+    exact: bool,
+}
+
 /// Reads the body of `/add_torrent_info`; the error names the field.
-fn parse_registration(body: &[u8]) -> Result<(InfoHash, Registration), String> {
+fn parse_registration(body: &[u8]) -> Result<Asked, String> {
     let value: Value = serde_json::from_slice(body).map_err(|error| format!("body: {error}"))?;
     let Value::Object(fields) = &value else {
         return Err("body: expected a JSON object".to_owned());
@@ -208,7 +224,12 @@ fn parse_registration(body: &[u8]) -> Result<(InfoHash, Registration), String> {
         creation_date: number("creation_date")?.unwrap_or(0),
     };
     registration.check()?;
-    Ok((info_hash, registration))
+    let exact = match fields.get("exact") {
+        None | Some(Value::Null) => false,
+        Some(Value::Bool(exact)) => *exact,
+        Some(other) => return Err(wrong_type("exact", "true or false", other)),
+    };
+    Ok(Asked { info_hash, registration, exact })
 }
 
 /// A number that is not negative; the original tracker's dates have fractions, which are dropped.
@@ -232,10 +253,10 @@ mod tests {
     fn a_registration_is_read_field_by_field() {
         let body = json!({
             "info_hash": HASH, "name": "a film", "size": 1, "piece_length": 2, "comment": null,
-            "created_by": "x", "creation_date": 1_700_000_000.5, "unknown": [1],
+            "created_by": "x", "creation_date": 1_700_000_000.5, "unknown": [1], "exact": true,
         });
-        let (hash, registration) = parse_registration(body.to_string().as_bytes()).expect("good");
-        assert_eq!(hash.to_string(), HASH);
+        let asked = parse_registration(body.to_string().as_bytes()).expect("good");
+        assert_eq!((asked.info_hash.to_string().as_str(), asked.exact), (HASH, true));
         let wanted = Registration {
             name: "a film".to_owned(),
             size: 1,
@@ -244,7 +265,7 @@ mod tests {
             created_by: "x".to_owned(),
             creation_date: 1_700_000_000,
         };
-        assert_eq!(registration, wanted);
+        assert_eq!(asked.registration, wanted);
     }
 
     #[test]
@@ -265,6 +286,10 @@ mod tests {
             (
                 format!("{{\"info_hash\": \"{hash}\", \"name\": [\"a\"]}}"),
                 "name: expected a text, got \"[\\\"a\\\"]\"".to_owned(),
+            ),
+            (
+                format!("{{\"info_hash\": \"{hash}\", \"exact\": 1}}"),
+                "exact: expected true or false, got \"1\"".to_owned(),
             ),
             (
                 format!("{{\"info_hash\": \"{hash}\", \"size\": -1}}"),

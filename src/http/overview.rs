@@ -15,6 +15,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 
 use serde_json::json;
 
+use crate::bencode::encode_bytes;
 use crate::client_name::client_name;
 use crate::percent;
 use crate::request::{Endpoint4, Endpoint6, InfoHash, Seconds};
@@ -22,6 +23,7 @@ use crate::stats::Snapshot;
 use crate::tracker::{Peer, TorrentSummary, Totals, Tracker};
 
 use super::query::Listing;
+use super::reply::encode_counts_of_file;
 use super::stream::ReplyStream;
 
 /// Streams the torrents that `listing` asks for. `unix_now` is the same moment as `now`, in seconds
@@ -164,6 +166,51 @@ fn split6(endpoint: Endpoint6) -> (Ipv6Addr, u16) {
     let [.., high, low] = endpoint;
     let ip = endpoint.first_chunk::<16>().copied().unwrap_or_default();
     (Ipv6Addr::from(ip), u16::from_be_bytes([high, low]))
+}
+
+/// A scrape of everything, file by file, as bencode (BEP 48) or as JSON for people.
+#[derive(Debug)]
+pub struct FilesEncoder {
+    json: bool,
+    separator: &'static str,
+}
+
+impl FilesEncoder {
+    /// Begins the answer.
+    pub fn begin(out: &mut Vec<u8>, json: bool) -> FilesEncoder {
+        out.extend_from_slice(if json { b"{\"files\": {" } else { b"d5:filesd" });
+        FilesEncoder { json, separator: "\n" }
+    }
+
+    /// Adds a torrent; they come in the order of their hashes.
+    pub fn add(&mut self, out: &mut Vec<u8>, torrent: &TorrentSummary) {
+        let counts = torrent.counts;
+        if self.json {
+            let name = torrent.registration.as_ref().map_or("", |info| &info.name);
+            // A Vec takes everything.
+            let _ = write!(
+                out,
+                "{}\"{}\": {{\"complete\": {}, \"downloaded\": {}, \"downloaders\": {}, \
+                 \"incomplete\": {}, \"name\": {}}}",
+                self.separator,
+                torrent.info_hash,
+                counts.complete,
+                counts.downloaded,
+                counts.downloaders,
+                counts.incomplete,
+                json!(name),
+            );
+            self.separator = ",\n";
+        } else {
+            encode_bytes(out, &torrent.info_hash.0);
+            encode_counts_of_file(out, counts);
+        }
+    }
+
+    /// Ends the answer.
+    pub fn end(self, out: &mut Vec<u8>) {
+        out.extend_from_slice(if self.json { b"\n}}\n" } else { b"ee" });
+    }
 }
 
 /// What everybody may know: how much is tracked, and what has happened since the start.

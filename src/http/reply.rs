@@ -126,15 +126,20 @@ pub fn encode_scrape(out: &mut Vec<u8>, files: impl IntoIterator<Item = (InfoHas
     let mut dict = DictEncoder::begin(out);
     let mut entries = DictEncoder::begin(dict.key(b"files"));
     for (info_hash, counts) in files {
-        let mut entry = DictEncoder::begin(entries.key(&info_hash.0));
-        encode_int(entry.key(b"complete"), i64::from(counts.complete));
-        encode_int(entry.key(b"downloaded"), i64::from(counts.downloaded));
-        encode_int(entry.key(b"downloaders"), i64::from(counts.downloaders));
-        encode_int(entry.key(b"incomplete"), i64::from(counts.incomplete));
-        entry.end();
+        encode_counts_of_file(entries.key(&info_hash.0), counts);
     }
     entries.end();
     dict.end();
+}
+
+/// Appends what a scrape says of one file.
+pub fn encode_counts_of_file(out: &mut Vec<u8>, counts: SwarmCounts) {
+    let mut entry = DictEncoder::begin(out);
+    encode_int(entry.key(b"complete"), i64::from(counts.complete));
+    encode_int(entry.key(b"downloaded"), i64::from(counts.downloaded));
+    encode_int(entry.key(b"downloaders"), i64::from(counts.downloaders));
+    encode_int(entry.key(b"incomplete"), i64::from(counts.incomplete));
+    entry.end();
 }
 
 /// Appends the bencoded refusal of an announce or a scrape. `interval` in seconds, since

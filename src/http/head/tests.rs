@@ -42,6 +42,7 @@ fn a_golden_head_is_read_field_by_field() {
         authorization: Some(b"Bearer t0ken"),
         forwarded_for: vec![b"192.0.2.1, 192.0.2.2", b"2001:db8::3"],
         proxied: true,
+        fetch_site: Some(b"cross-site"),
     };
     assert_eq!(head, wanted);
 }
@@ -295,8 +296,16 @@ fn http_1_0_is_never_sent_100_continue() {
 
 #[test]
 fn each_header_of_a_proxy_marks_the_request() {
-    for line in ["Forwarded: for=192.0.2.1\r\n", "X-Forwarded-For: 192.0.2.1\r\n", "Via: 1.1 p\r\n"]
-    {
+    for line in [
+        "Forwarded: for=192.0.2.1\r\n",
+        "X-Forwarded-For: 192.0.2.1\r\n",
+        "Via: 1.1 p\r\n",
+        "X-Real-IP: 192.0.2.1\r\n",
+        "X-Forwarded-Host: t\r\n",
+        "X-Forwarded-Proto: https\r\n",
+        "CF-Connecting-IP: 192.0.2.1\r\n",
+        "True-Client-IP: 192.0.2.1\r\n",
+    ] {
         assert!(complete(&with_lines(line)).0.proxied, "{line}");
     }
     let bytes = with_lines("X-Forwarded: 1\r\n");
