@@ -57,6 +57,10 @@ impl fmt::Display for Denied {
     }
 }
 
+/// What `Sec-Fetch-Site` says of our own pages, and of what a person typed into the browser. An
+/// image of another site's page is fetched without `Origin`, but with this.
+const OWN_SITES: [&[u8]; 2] = [b"same-origin", b"none"];
+
 /// Whether a request is the operator's. `remote` and `local` are the canonical addresses of its
 /// connection's two ends; `None` for a Unix socket, on whose other side a proxy is.
 pub fn check(
@@ -74,7 +78,8 @@ pub fn check(
     if !head.host.is_none_or(|host| is_own_host(access, host)) {
         return Err(Denied::ForeignHost);
     }
-    if !head.origin.is_none_or(|origin| is_same_site(origin, head.host)) {
+    let foreign_page = head.fetch_site.is_some_and(|site| !OWN_SITES.contains(&site));
+    if foreign_page || !head.origin.is_none_or(|origin| is_same_site(origin, head.host)) {
         return Err(Denied::ForeignOrigin);
     }
     if itself {
@@ -229,6 +234,20 @@ mod tests {
             &[("host", "localhost:6969"), ("origin", "http://localhost:6969")],
             Ok(()),
         ),
+        (
+            "127.0.0.1",
+            "127.0.0.1",
+            &[("host", "127.0.0.1:6969"), ("sec-fetch-site", "cross-site")],
+            Err(Denied::ForeignOrigin),
+        ),
+        (
+            "127.0.0.1",
+            "127.0.0.1",
+            &[("host", "127.0.0.1:6969"), ("sec-fetch-site", "same-site")],
+            Err(Denied::ForeignOrigin),
+        ),
+        ("127.0.0.1", "127.0.0.1", &[("host", "[::1]"), ("sec-fetch-site", "none")], Ok(())),
+        ("127.0.0.1", "127.0.0.1", &[("host", "[::1]"), ("sec-fetch-site", "same-origin")], Ok(())),
         // DNS rebinding: evil.example resolves to 127.0.0.1, and the page is of the same site.
         (
             "127.0.0.1",

@@ -14,6 +14,7 @@
 
 use std::io::{self, Write};
 use std::os::fd::OwnedFd;
+use std::panic::{self, AssertUnwindSafe};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
@@ -144,8 +145,10 @@ fn run(service: &Service, office: &Office) {
     while let Some(job) = office.next_job() {
         let socket = Arc::new(job.socket);
         if office.begin(&socket) {
-            // The client has gone: nobody is left to be told.
-            let _ = serve(service, &socket, &job.received);
+            // An error means that the client has gone: nobody is left to be told. After a panic,
+            // which is logged already, the next request finds its thread.
+            let serving = || serve(service, &socket, &job.received);
+            let _ = panic::catch_unwind(AssertUnwindSafe(serving));
         }
         office.end(&socket);
     }

@@ -101,7 +101,8 @@ pub struct Head<'a> {
     /// Whether the request came through a proxy: has `Forwarded`, `Via` or one of the headers by
     /// which proxies name their client.
     pub proxied: bool,
-    /// `Sec-Fetch-Site`: what a browser says of the page that made it send this (W3C Fetch Metadata).
+    /// `Sec-Fetch-Site`: what a browser says of the page that made it send this (W3C Fetch
+    /// Metadata).
     pub fetch_site: Option<&'a [u8]>,
 }
 

@@ -134,19 +134,11 @@ impl Service {
         }))
     }
 
-    /// The tracked torrent that a hash may have been meant for, unless somebody has said already what
-    /// that one is.
-    fn unregistered_like(&self, asked: &InfoHash) -> Option<InfoHash> {
-        let similar = self.tracker.similar(asked)?;
-        let torrent = self.tracker.summary(&similar)?;
-        torrent.registration.is_none().then_some(similar)
-    }
-
     fn add_torrent_info(&self, body: &[u8]) -> Result<Value, Failed> {
         let asked = parse_registration(body).map_err(|error| (Status::BadRequest, error))?;
         let Asked { info_hash: asked, registration, exact } = asked;
         let known = self.tracker.knows(&asked);
-        let similar = if known || exact { None } else { self.unregistered_like(&asked) };
+        let similar = if known || exact { None } else { self.tracker.similar(&asked) };
         let hash = similar.unwrap_or(asked);
         let now = self.clock.seconds();
         let store = &self.operator.store;

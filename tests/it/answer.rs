@@ -109,11 +109,19 @@ pub fn listed(reply: &Reply) -> Vec<Listed> {
 
 /// The torrents in the answer to a scrape, by hash, in the reply's order.
 pub fn scraped_all(reply: &Reply) -> Vec<([u8; 20], Scraped)> {
-    let Some(Value::Dict(files)) = dictionary(reply).get(b"files").map(|entry| entry.value) else {
-        panic!("no files: {}", reply.text());
+    assert_eq!(reply.status, 200, "{}", reply.text());
+    scraped_of(&reply.body)
+}
+
+/// Likewise, in a body.
+pub fn scraped_of(body: &[u8]) -> Vec<([u8; 20], Scraped)> {
+    let text = body.escape_ascii();
+    let Ok(Value::Dict(all)) = decode(body) else { panic!("not a dictionary: {text}") };
+    let Some(Value::Dict(files)) = all.get(b"files").map(|entry| entry.value) else {
+        panic!("no files: {text}");
     };
     let one = |entry: muster::bencode::Entry<'_>| {
-        let Value::Dict(file) = entry.value else { panic!("not counts: {}", reply.text()) };
+        let Value::Dict(file) = entry.value else { panic!("not counts: {text}") };
         let counts = Scraped {
             complete: integer(file, "complete"),
             downloaded: integer(file, "downloaded"),

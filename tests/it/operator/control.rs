@@ -6,7 +6,7 @@
 
 use serde_json::json;
 
-use crate::answer::{Scraped, failed, scraped_all};
+use crate::answer::{Scraped, failed, scraped_of};
 use crate::connection::{announce, hash, peer};
 use crate::harness::{Engine, Folder, Server};
 
@@ -104,19 +104,15 @@ pub fn what_each_route_takes_is_said_in_allow(engine: Engine) {
 pub fn a_scrape_of_everything_is_the_operators(engine: Engine) {
     let server = Server::with(engine, &[]);
     let stranger = "X-Forwarded-For: 203.0.113.7";
-    let mut connection = server.connect();
-    connection.send(Ask::get("/scrape").bytes());
-    assert_eq!(scraped_all(&connection.reply()), []);
+    let all = |target: &str| scraped_of(&Ask::get(target).of(&server).body);
+    assert_eq!(all("/scrape"), []);
 
     server.get(announce(&hash(3), &peer(1), 6881, 0, ""));
     server.get(announce(&hash(1), &peer(1), 6881, 1, ""));
     let leeched = Scraped { incomplete: 1, downloaders: 1, ..Scraped::default() };
     let seeded = Scraped { complete: 1, ..Scraped::default() };
     for target in ["/scrape", "/scrape?info_hash=", "/scrape/"] {
-        let mut connection = server.connect();
-        connection.send(Ask::get(target).bytes());
-        let all = scraped_all(&connection.reply());
-        assert_eq!(all, [(hash(1), leeched), (hash(3), seeded)], "{target}");
+        assert_eq!(all(target), [(hash(1), leeched), (hash(3), seeded)], "{target}");
 
         let mut connection = server.connect();
         connection.send(Ask::get(target).line(stranger).bytes());

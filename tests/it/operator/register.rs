@@ -134,8 +134,12 @@ pub fn a_registration_is_exact_similar_or_new(engine: Engine) {
     // Two digits differ: it is taken for the tracked one.
     assert_eq!(register(&hex(0x22), "b"), answer("similar", &hex(1), &hex(0x22)));
     assert_eq!(register(HEX, "c"), answer("new", HEX, HEX));
+    // Unless whoever asks is sure.
+    let sure = json!({ "info_hash": hex(0x22), "name": "d", "exact": true }).to_string();
+    let sure = Ask::register(sure).of(&server).good();
+    assert_eq!((&sure["matched"], &sure["info_hash"]), (&json!("new"), &json!(hex(0x22))));
     let page = Ask::get("/stats").of(&server).good();
-    assert_eq!(page.as_object().map(serde_json::Map::len), Some(2), "{page}");
+    assert_eq!(page.as_object().map(serde_json::Map::len), Some(3), "{page}");
     assert_eq!((&page[hex(1)]["name"], &page[HEX]["name"]), (&json!("b"), &json!("c")), "{page}");
     assert_eq!(page[hex(1)]["stats"]["complete"], 1, "{page}");
 }
