@@ -63,6 +63,8 @@ counters! {
     udp_malformed,
     /// UDP: replies that could not be sent.
     udp_replies_lost,
+    /// Panics that their thread has survived, each a bug; the log says where.
+    panics,
     /// TCP and Unix connections accepted.
     connections,
     /// Connections closed because they kept a deadline waiting.

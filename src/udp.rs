@@ -26,6 +26,7 @@ pub mod siphash;
 pub mod socket;
 
 use std::net::{IpAddr, SocketAddr};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
@@ -273,7 +274,7 @@ impl Engine {
                 let stopping = Arc::clone(&engine.stopping);
                 let thread = thread::Builder::new()
                     .name(format!("udp-{}", engine.threads.len()))
-                    .spawn(move || serve(&socket, &service, &stopping));
+                    .spawn(move || serve(&socket, &service, &stopping, Service::answer));
                 match thread {
                     Ok(thread) => engine.threads.push(thread),
                     Err(error) => {
@@ -303,8 +304,11 @@ impl Engine {
     }
 }
 
-/// One thread: receives, answers and replies until it is told to stop.
-fn serve(socket: &Socket, service: &Service, stopping: &AtomicBool) {
+/// One thread: receives, answers as [`Service::answer`] does and replies, until it is told to stop.
+fn serve<A>(socket: &Socket, service: &Service, stopping: &AtomicBool, answer: A)
+where
+    A: for<'w> Fn(&Service, &[u8], IpAddr, u64, &'w mut Work) -> &'w [u8],
+{
     let (mut buffer, mut work) = (Buffer::new(UDP_REQUEST_BYTES_MAX), Work::new());
     let stop = || stopping.load(Ordering::Relaxed);
     while !stop() {
@@ -324,7 +328,16 @@ fn serve(socket: &Socket, service: &Service, stopping: &AtomicBool) {
         let now = service.clock.millis();
         let packet = buffer.packet(received.length);
         let source = canonical(received.source.ip());
-        let reply = service.answer(packet, source, now, &mut work);
+        // A bug costs the packet that meets it, not the thread. What its locks guard stays in use
+        // after a panic everywhere, and the buffers, left half written, are replaced.
+        let answered = AssertUnwindSafe(|| {
+            answer(service, packet, source, now, &mut work);
+        });
+        if catch_unwind(answered).is_err() {
+            service.stats.panics.add();
+            work = Work::new();
+        }
+        let reply = &work.reply;
         if reply.is_empty() {
             continue;
         }

@@ -1,6 +1,7 @@
 //! What a packet is answered with, without a socket: ids, sizes, counts, identity.
 
-use std::net::{Ipv4Addr, Ipv6Addr};
+use std::net::{Ipv4Addr, Ipv6Addr, UdpSocket};
+use std::time::Duration;
 
 use super::*;
 use crate::limits::{UDP_ERRORS_BURST, UDP_SCRAPE_HASHES_MAX};
@@ -427,4 +428,34 @@ fn torrents_are_scraped_in_the_order_asked_for() {
         assert_eq!(found, wanted);
     }
     assert_eq!((table.stats().udp_scrapes, table.stats().scrapes), (4, 4));
+}
+
+// -- bugs -----------------------------------------------------------------------------------------
+
+/// Panics where it is asked to, half way through a reply, and echoes what else comes.
+fn buggy<'w>(_: &Service, packet: &[u8], _: IpAddr, _: u64, work: &'w mut Work) -> &'w [u8] {
+    work.reply.extend_from_slice(packet);
+    assert_ne!(packet, b"panic", "as the test wants it");
+    &work.reply
+}
+
+#[test]
+fn a_panic_costs_the_packet_that_meets_it_and_not_the_thread() {
+    let service = Table::new().service;
+    let socket = Socket::open((Ipv4Addr::LOCALHOST, 0).into()).expect("a free port");
+    let client = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
+    client.set_read_timeout(Some(Duration::from_secs(10))).expect("a timeout above zero");
+    let stopping = AtomicBool::new(false);
+    let mut reply = [0; 32];
+    thread::scope(|scope| {
+        let serving = scope.spawn(|| serve(&socket, &service, &stopping, buggy));
+        client.send_to(b"panic", socket.address()).expect("sent");
+        client.send_to(b"hello", socket.address()).expect("sent");
+        let came = client.recv(&mut reply);
+        stopping.store(true, Ordering::Relaxed);
+        socket.wake(1);
+        assert!(serving.join().is_ok(), "the thread has ended");
+        assert_eq!(came.map(|length| reply[..length].to_vec()).ok(), Some(b"hello".to_vec()));
+    });
+    assert_eq!(service.stats.snapshot(), Snapshot { panics: 1, ..Snapshot::default() });
 }
