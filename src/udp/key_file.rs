@@ -12,7 +12,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::Path;
 
 use crate::log;
@@ -57,9 +57,27 @@ pub fn load(folder: Option<&Path>) -> Result<Key, String> {
 
 /// The key in the file; `None` if something else is in it.
 fn read(path: &Path) -> io::Result<Option<Key>> {
+    let metadata = fs::metadata(path)?;
+    if !metadata.is_file() {
+        // To open a FIFO is to wait for its writer.
+        return Err(io::Error::other("it is not a regular file"));
+    }
     let mut text = Vec::with_capacity(FILE_BYTES + 1);
     File::open(path)?.take(FILE_BYTES as u64 + 1).read_to_end(&mut text)?;
-    Ok(parse(&text))
+    let key = parse(&text);
+    if key.is_some() && open_to_others(&metadata) {
+        log::warn(format_args!(
+            "{}: other users of this host may open it, and who has the key can announce for any \
+             address over UDP: chmod 600",
+            path.display()
+        ));
+    }
+    Ok(key)
+}
+
+/// Whether anybody but its owner has any right to a file.
+fn open_to_others(metadata: &fs::Metadata) -> bool {
+    metadata.permissions().mode() & 0o077 != 0
 }
 
 fn write(folder: &Path, key: &Key) -> io::Result<()> {
@@ -101,8 +119,8 @@ fn random_key() -> io::Result<Key> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::os::unix::fs::PermissionsExt as _;
     use std::path::PathBuf;
+    use std::time::Duration;
 
     /// A folder of a test, removed on drop.
     struct Folder(PathBuf);
@@ -188,5 +206,37 @@ mod tests {
         let key = load(Some(&folder.0)).expect("random bytes");
         assert_eq!(load(Some(&folder.0)), Ok(key));
         assert_eq!(folder.files(), [FILE_NAME]);
+    }
+
+    #[test]
+    fn what_is_no_regular_file_is_not_opened() {
+        let folder = Folder::new("fifo");
+        let path = folder.0.join(FILE_NAME);
+        let made = std::process::Command::new("mkfifo").arg(&path).status();
+        assert!(made.expect("POSIX has it").success());
+        // Opening a FIFO waits for its writer.
+        let (done, waited) = std::sync::mpsc::channel();
+        std::thread::spawn({
+            let folder = folder.0.clone();
+            move || done.send((load(Some(&folder)), load(Some(&folder))))
+        });
+        let (first, second) = waited.recv_timeout(Duration::from_secs(10)).expect("it returns");
+        assert!(first.is_ok() && second.is_ok());
+        assert_ne!(first, second, "each for its run");
+        assert_eq!(read(&path).expect_err("no file").to_string(), "it is not a regular file");
+        assert!(!fs::metadata(&path).expect("it is left as it is").is_file());
+    }
+
+    #[test]
+    fn a_file_that_others_may_open_is_told() {
+        let folder = Folder::new("mode");
+        let key = load(Some(&folder.0));
+        let path = folder.0.join(FILE_NAME);
+        for (mode, told) in [(0o600, false), (0o400, false), (0o640, true), (0o604, true)] {
+            fs::set_permissions(&path, fs::Permissions::from_mode(mode)).expect("our file");
+            let metadata = fs::metadata(&path).expect("our file");
+            assert_eq!(open_to_others(&metadata), told, "{mode:o}");
+            assert_eq!(load(Some(&folder.0)), key, "it is used all the same");
+        }
     }
 }
