@@ -137,6 +137,13 @@ impl Config {
                  min-interval or raise announce-interval"
             ));
         }
+        let tcp = self.listen.iter().filter_map(|listen| match listen {
+            Listen::Tcp(address) => Some(*address),
+            Listen::Unix(_) => None,
+        });
+        check_apart("listen", &tcp.collect::<Vec<_>>())?;
+        let udp: Vec<SocketAddr> = self.udp_listen.iter().map(|listen| listen.0).collect();
+        check_apart("udp-listen", &udp)?;
         let tiny_http = self.http_engine == HttpEngine::TinyHttp;
         let open = self.listen.iter().find(|listen| !listen.is_local());
         if let (true, false, Some(open)) = (tiny_http, self.allow_tiny_http_remote_crash, open) {
@@ -148,6 +155,23 @@ impl Config {
         }
         Ok(())
     }
+}
+
+/// Checks that no address takes what is sent to another: the system would say that another program
+/// has it.
+fn check_apart(key: &str, addresses: &[SocketAddr]) -> Result<(), String> {
+    for wide in addresses.iter().filter(|wide| wide.ip().is_unspecified() && wide.port() != 0) {
+        let taken = |narrow: &&SocketAddr| {
+            let family = wide.is_ipv6() || narrow.is_ipv4();
+            *narrow != wide && narrow.port() == wide.port() && family
+        };
+        if let Some(narrow) = addresses.iter().find(taken) {
+            return Err(format!(
+                "{key}: {wide} takes what is sent to {narrow} too: leave {narrow} out"
+            ));
+        }
+    }
+    Ok(())
 }
 
 /// Sets one option from a variable; variables of other programs are none of our business.
@@ -232,7 +256,8 @@ impl Listen {
 impl FromStr for Listen {
     type Err = String;
 
-    /// Reads `ADDR:PORT`, `unix:/path`, and a bare port or `:PORT` as all addresses.
+    /// Reads `ADDR:PORT`, `unix:/path`, and a bare port or `:PORT` as all addresses. An IPv4
+    /// address written as IPv6, `[::ffff:192.0.2.1]`, is the IPv4 one.
     fn from_str(text: &str) -> Result<Self, String> {
         let shown = quoted(text.as_bytes());
         if let Some(path) = text.strip_prefix("unix:") {
@@ -251,7 +276,13 @@ impl FromStr for Listen {
         {
             return Ok(Listen::Tcp(SocketAddr::from((Ipv6Addr::UNSPECIFIED, port))));
         }
-        text.parse().map(Listen::Tcp).map_err(|_| {
+        let tcp = |mut address: SocketAddr| {
+            if address.ip().to_canonical().is_ipv4() {
+                address.set_ip(address.ip().to_canonical());
+            }
+            Listen::Tcp(address)
+        };
+        text.parse().map(tcp).map_err(|_| {
             format!(
                 "{shown}: expected ADDR:PORT such as [::]:6969 or 192.0.2.1:6969, a port, or \
                  unix:/path"

@@ -137,6 +137,9 @@ fn an_address_to_listen_on_is_read_in_every_form_and_shown_as_one() {
         ("[::]:6969", "[::]:6969"),
         ("0.0.0.0:0", "0.0.0.0:0"),
         ("[2001:db8::1]:80", "[2001:db8::1]:80"),
+        // IPv4 written as IPv6: a socket of IPv6 alone would not take it.
+        ("[::ffff:127.0.0.1]:80", "127.0.0.1:80"),
+        ("[::ffff:0.0.0.0]:80", "0.0.0.0:80"),
         ("unix:/run/muster.sock", "unix:/run/muster.sock"),
         ("unix:m.sock", "unix:m.sock"),
     ] {
@@ -289,11 +292,41 @@ fn values_that_do_not_go_together_name_both_keys() {
 }
 
 #[test]
+fn addresses_of_which_one_takes_what_the_other_would_are_refused() {
+    for (both, narrow, wide) in [
+        ("[::]:7000,0.0.0.0:7000", "0.0.0.0:7000", "[::]:7000"),
+        ("0.0.0.0:7000,[::]:7000", "0.0.0.0:7000", "[::]:7000"),
+        ("7000,[::1]:7000", "[::1]:7000", "[::]:7000"),
+        ("192.0.2.1:1,127.0.0.1:7000,7000", "127.0.0.1:7000", "[::]:7000"),
+        ("0.0.0.0:7000,127.0.0.1:7000", "127.0.0.1:7000", "0.0.0.0:7000"),
+        ("[::]:7000,[::ffff:127.0.0.1]:7000", "127.0.0.1:7000", "[::]:7000"),
+    ] {
+        for key in ["listen", "udp-listen"] {
+            let wanted =
+                format!("{key}: {wide} takes what is sent to {narrow} too: leave {narrow} out");
+            assert_eq!(from_flags(&[(key, both)]), Err(wanted), "{both}");
+        }
+    }
+    for apart in [
+        "[::]:7000,0.0.0.0:7001",
+        "[::]:0,0.0.0.0:0",
+        "0.0.0.0:7000,[::1]:7000",
+        "127.0.0.1:1,[::1]:1",
+    ] {
+        for key in ["listen", "udp-listen"] {
+            assert!(from_flags(&[(key, apart)]).is_ok(), "{key} {apart}");
+        }
+    }
+    // Each option by itself: UDP and TCP do not meet.
+    assert!(from_flags(&[("listen", "0.0.0.0:7000"), ("udp-listen", "7000")]).is_ok());
+}
+
+#[test]
 fn tiny_http_listens_beyond_loopback_only_with_permission() {
     let wanted = "http-engine tiny_http does not listen on 0.0.0.0:80: anybody could end the \
                   process with one 70-byte request; set listen to 127.0.0.1:6969 behind a reverse \
                   proxy, or allow-tiny-http-remote-crash to true";
-    let open = [("http-engine", "tiny_http"), ("listen", "127.0.0.1:80,0.0.0.0:80")];
+    let open = [("http-engine", "tiny_http"), ("listen", "127.0.0.1:81,0.0.0.0:80")];
     assert_eq!(from_flags(&open), Err(wanted.to_owned()));
     let allowed = [open.as_slice(), &[("allow-tiny-http-remote-crash", "true")]].concat();
     assert!(from_flags(&allowed).is_ok());
