@@ -109,6 +109,8 @@ fn start_with(config: &Config, asked: &Arc<Asked>) -> Result<Running, String> {
     let addresses = listeners.iter().filter_map(Listener::address).collect();
     let listening = listeners.iter().map(Listener::to_string).collect();
     let service = Arc::new(service(config, asked)?);
+    // Before anything runs, so that a failure leaves nothing running.
+    let udp = (!sockets.is_empty()).then(|| udp_service(config, &service)).transpose()?;
     let workers = workers(config.workers);
     let engine = match config.http_engine {
         #[cfg(target_os = "linux")]
@@ -118,7 +120,10 @@ fn start_with(config: &Config, asked: &Arc<Asked>) -> Result<Running, String> {
         }
         _ => tiny::Engine::start(listeners, &service, workers).map(Engine::Tiny)?,
     };
-    let udp = start_udp(config, sockets, &service, workers)?;
+    let udp = match udp {
+        Some(service) => start_udp(sockets, &Arc::new(service), workers)?,
+        None => udp::Engine::default(),
+    };
     let stopping = Arc::new(AtomicBool::new(false));
     let sweeper = thread::Builder::new().name("sweeper".to_owned()).spawn({
         let stopping = Arc::clone(&stopping);
@@ -143,6 +148,11 @@ fn open(config: &Config) -> Result<(Vec<Listener>, Vec<socket::Socket>), String>
         let (listener, socket) = open_both(listen, follows)?;
         listeners.push(listener);
         sockets.extend(socket);
+    }
+    if !config.udp && !config.udp_listen.is_empty() {
+        let udp_listen: Vec<String> = config.udp_listen.iter().map(ToString::to_string).collect();
+        let udp_listen = udp_listen.join(",");
+        log::warn(format_args!("udp is false: nothing listens on udp-listen {udp_listen}"));
     }
     for listen in config.udp_listen.iter().filter(|_| config.udp) {
         let socket = socket::Socket::open(listen.0);
@@ -174,24 +184,26 @@ fn open_both(listen: &Listen, follows: bool) -> Result<(Listener, Option<socket:
     }
 }
 
-fn start_udp(
-    config: &Config,
-    sockets: Vec<socket::Socket>,
-    service: &Service,
-    threads: usize,
-) -> Result<udp::Engine, String> {
-    let Some(first) = sockets.first() else {
-        return Ok(udp::Engine::default());
-    };
-    let (receive, send) = first.granted();
-    log::info(format_args!(
-        "udp: the kernel grants queues of {receive} and {send} bytes, asked for were \
-         {UDP_RECEIVE_BUFFER_BYTES} and {UDP_SEND_BUFFER_BYTES} (net.core.rmem_max, wmem_max)"
-    ));
+/// What answers UDP, with the key that is kept beside the state.
+fn udp_service(config: &Config, service: &Service) -> Result<udp::Service, String> {
     let Service { tracker, stats, clock, operator, .. } = service;
     let key = key_file::load(operator.store.path().and_then(Path::parent))?;
-    let service = udp::Service::new(tracker, stats, clock, key, config.announce_interval);
-    udp::Engine::start(sockets, &Arc::new(service), threads)
+    Ok(udp::Service::new(tracker, stats, clock, key, config.announce_interval))
+}
+
+/// Says once what the kernel has granted, and starts the threads.
+fn start_udp(
+    sockets: Vec<socket::Socket>,
+    service: &Arc<udp::Service>,
+    threads: usize,
+) -> Result<udp::Engine, String> {
+    if let Some((receive, send)) = sockets.first().map(socket::Socket::granted) {
+        log::info(format_args!(
+            "udp: the kernel grants queues of {receive} and {send} bytes, asked for were \
+             {UDP_RECEIVE_BUFFER_BYTES} and {UDP_SEND_BUFFER_BYTES} (net.core.rmem_max, wmem_max)"
+        ));
+    }
+    udp::Engine::start(sockets, service, threads)
 }
 
 /// Runs the tracker until SIGINT, SIGTERM or the operator stops it, and saves at SIGUSR1. Fails if
