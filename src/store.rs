@@ -20,7 +20,6 @@ mod parse;
 mod scalar;
 
 use std::fmt;
-use std::fs::File;
 use std::io::Write as _;
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -32,7 +31,7 @@ use crate::request::{InfoHash, Refused, Seconds};
 use crate::tracker::Tracker;
 
 use encode::{Moment, Written};
-use folder::Folder;
+use folder::{Folder, Lock};
 use journal::{Entry, Journal};
 use parse::{Intake, Unusable};
 
@@ -51,8 +50,7 @@ struct Disk {
     journal: Mutex<Journal>,
     /// Held for the length of a save, and locked before the journal.
     saves: Mutex<Saves>,
-    /// Keeps other trackers away until it is dropped.
-    _lock: File,
+    _lock: Lock,
 }
 
 #[derive(Debug)]

@@ -33,6 +33,18 @@ pub struct Folder {
     state: PathBuf,
 }
 
+/// What keeps other musters away, until it is dropped.
+#[derive(Debug)]
+pub struct Lock(File);
+
+impl Drop for Lock {
+    /// Said, not left to the close: a process that another thread is just starting has the file
+    /// open too for a moment, and would hold the lock that long.
+    fn drop(&mut self) {
+        let _ = flock(&self.0, FlockOperation::Unlock);
+    }
+}
+
 /// An error text that names the path and the cause.
 pub fn failed(path: &Path, what: &str, cause: impl Display) -> String {
     format!("{}: {what}: {cause}", path.display())
@@ -78,8 +90,8 @@ impl Folder {
         self.path.join(name)
     }
 
-    /// Keeps every other muster away from these files for as long as the result lives.
-    pub fn lock(&self) -> Result<File, String> {
+    /// Keeps every other muster away from these files.
+    pub fn lock(&self) -> Result<Lock, String> {
         let path = self.beside(".lock");
         let mut file = private(OpenOptions::new().read(true).write(true).create(true))
             // A symlink here is nobody's wish, and what it points to is not ours to write to.
@@ -101,7 +113,7 @@ impl Folder {
         // The number only makes the other's error more helpful.
         let _ = file.set_len(0);
         let _ = writeln!(file, "{}", std::process::id());
-        Ok(file)
+        Ok(Lock(file))
     }
 
     /// The generations of the journal that there are, in order.
@@ -292,4 +304,22 @@ fn number_after(prefix: &OsStr, name: &OsStr) -> Option<u64> {
     // Only as it is written: no sign, no leading zeros.
     let ours = |number: &u64| *number <= GENERATION_MAX && number.to_string() == digits;
     digits.parse().ok().filter(ours)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lock_ends_with_its_holder_though_another_process_has_the_file_open() {
+        let path = std::env::temp_dir().join(format!("muster-lock-{}", std::process::id()));
+        let folder = Folder::of(&path).expect("the temporary folder");
+        let lock = folder.lock().expect("nobody else knows the name");
+        // As in a process that has been forked and does not run its program yet.
+        let inherited = lock.0.try_clone().expect("a descriptor");
+        drop(lock);
+        folder.lock().expect("it was let go");
+        drop(inherited);
+        fs::remove_file(folder.beside(".lock")).expect("it is ours");
+    }
 }

@@ -1,6 +1,7 @@
 //! Damage: files cut, flipped, emptied, exchanged; whatever happens, nothing acknowledged is lost,
 //! and nothing that cannot be read is touched.
 
+use std::fs::File;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 
 use super::*;
