@@ -148,7 +148,9 @@ fn run(service: &Service, office: &Office) {
             // An error means that the client has gone: nobody is left to be told. After a panic,
             // which is logged already, the next request finds its thread.
             let serving = || serve(service, &socket, &job.received);
-            let _ = panic::catch_unwind(AssertUnwindSafe(serving));
+            if panic::catch_unwind(AssertUnwindSafe(serving)).is_err() {
+                service.stats.panics.add();
+            }
         }
         office.end(&socket);
     }
