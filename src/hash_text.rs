@@ -72,8 +72,11 @@ mod tests {
         assert_eq!(parse_info_hash(text), Some(InfoHash(*b"%41aaaaaaaaaaaaaaaaa")));
         let text = "%41aaaaaaaaaaaaaaaaaaa";
         assert_eq!(parse_info_hash(text), Some(InfoHash(*b"Aaaaaaaaaaaaaaaaaaaa")));
+        // Nobody escapes in lower case and leaves a percent sign as it is.
         let text = "%aaaaaaaaaaaaaaaaaa%";
-        assert_eq!(parse_info_hash(text), None, "%aa is one byte: 18 in all");
+        assert_eq!(parse_info_hash(text), Some(InfoHash(*b"%aaaaaaaaaaaaaaaaaa%")));
+        let text = "%AAaaaaaaaaaaaaaaaa%";
+        assert_eq!(parse_info_hash(text), None, "%AA is one byte: 18 in all");
     }
 
     #[test]

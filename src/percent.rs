@@ -51,17 +51,30 @@ pub fn decode<'t>(text: &'t [u8], out: &mut [u8]) -> Result<usize, BadEscape<'t>
 /// The 20 bytes of a hash or peer id that the text stands for: percent-encoded, or as the original
 /// tracker and its clients write them.
 ///
-/// They escape bytes that are not printable ASCII and no others, a literal `%` neither: where every
-/// escape taken as one does not make 20 bytes, only those count that they would have written.
+/// They leave a literal `%` as it is. The clients escape bytes that are not printable ASCII and no
+/// others; the tracker those that are no UTF-8, which are 0x80 and above, in upper case. Where
+/// every escape taken as one does not make 20 bytes, only those count that the clients would have
+/// written, or else only those that the tracker would.
 #[must_use]
 pub fn decode_twenty(text: &[u8]) -> Option<[u8; 20]> {
     let mut out = [0; 20];
     if decode(text, &mut out) == Ok(out.len()) {
         return Some(out);
     }
+    let by_client = |byte: u8, _: &[u8]| !is_printable(byte);
+    let is_lower = u8::is_ascii_lowercase;
+    let by_tracker = |byte: u8, digits: &[u8]| byte >= 0x80 && !digits.iter().any(is_lower);
+    decode_some(text, by_client).or_else(|| decode_some(text, by_tracker))
+}
+
+/// The 20 bytes that the text is if those escapes count whose byte and digits are accepted.
+fn decode_some(text: &[u8], accepted: impl Fn(u8, &[u8]) -> bool) -> Option<[u8; 20]> {
+    let mut out = [0; 20];
     let (mut length, mut rest) = (0, text);
     while let [first, after @ ..] = rest {
-        let escaped = hex_pair(after).filter(|(byte, _)| *first == b'%' && !is_printable(*byte));
+        let escaped = hex_pair(after).filter(|(byte, _)| {
+            *first == b'%' && accepted(*byte, after.get(..2).unwrap_or_default())
+        });
         let (byte, after) = escaped.unwrap_or((*first, after));
         *out.get_mut(length)? = byte;
         length += 1;
@@ -156,6 +169,9 @@ mod tests {
         // A literal percent sign, with and without hex digits behind it.
         assert_eq!(twenty("%%FFabcdefghijklmnopqr"), Some(*b"%\xffabcdefghijklmnopqr"));
         assert_eq!(twenty("%41%FFabcdefghijklmnop"), Some(*b"%41\xffabcdefghijklmnop"));
+        // One before digits that are no printable byte's, which the tracker would not have escaped.
+        assert_eq!(twenty("%0F%FFabcdefghijklmnop"), Some(*b"%0F\xffabcdefghijklmnop"));
+        assert_eq!(twenty("%ff%FFabcdefghijklmnop"), Some(*b"%ff\xffabcdefghijklmnop"));
         // As an escape of its own it is read as everybody writes it.
         assert_eq!(twenty("%25%FFabcdefghijklmnopqr"), Some(*b"%\xffabcdefghijklmnopqr"));
         for lost in ["", "abc", "abcdefghijklmnopqrstu", "%FF%FFabcdefghijklmnopqrs"] {

@@ -13,7 +13,7 @@
 use std::fmt;
 use std::net::{AddrParseError, IpAddr};
 
-use serde::de::{DeserializeSeed, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{DeserializeSeed, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use crate::limits::{COPY_STEP_PEERS_MAX, PEER_COUNTER_BYTES_MAX};
 use crate::registration::Registration;
@@ -212,7 +212,7 @@ impl<'de> DeserializeSeed<'de> for TorrentSeed<'_, '_> {
     type Value = ();
 
     fn deserialize<D: serde::Deserializer<'de>>(self, json: D) -> Result<(), D::Error> {
-        json.deserialize_map(self)
+        json.deserialize_option(self)
     }
 }
 
@@ -221,6 +221,14 @@ impl<'de> Visitor<'de> for TorrentSeed<'_, '_> {
 
     fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
         f.write_str("an object with a torrent's info, peers_info and stats")
+    }
+
+    fn visit_none<E: Error>(self) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_some<D: serde::Deserializer<'de>>(self, json: D) -> Result<(), D::Error> {
+        json.deserialize_map(self)
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
@@ -263,7 +271,7 @@ impl<'de> DeserializeSeed<'de> for PeersSeed<'_, '_> {
     type Value = ();
 
     fn deserialize<D: serde::Deserializer<'de>>(self, json: D) -> Result<(), D::Error> {
-        json.deserialize_seq(self)
+        json.deserialize_option(self)
     }
 }
 
@@ -274,9 +282,18 @@ impl<'de> Visitor<'de> for PeersSeed<'_, '_> {
         f.write_str("an array of peers")
     }
 
+    fn visit_none<E: Error>(self) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_some<D: serde::Deserializer<'de>>(self, json: D) -> Result<(), D::Error> {
+        json.deserialize_seq(self)
+    }
+
     fn visit_seq<A: SeqAccess<'de>>(self, mut peers: A) -> Result<(), A::Error> {
         let PeersSeed { mut into, batch } = self;
-        while let Some(entry) = peers.next_element::<PeerEntry>()? {
+        while let Some(entry) = peers.next_element::<Option<PeerEntry>>()? {
+            let entry = entry.unwrap_or_default();
             let Some((info_hash, intake)) = &mut into else { continue };
             batch.extend(intake.peer(&entry));
             if batch.len() == COPY_STEP_PEERS_MAX {

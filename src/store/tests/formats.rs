@@ -160,6 +160,25 @@ fn over_long_texts_are_cut_at_a_character_and_reported() {
 }
 
 #[test]
+fn null_counts_as_missing_wherever_it_stands() {
+    let (scratch, tracker) = (Scratch::new(), tracker());
+    let text = format!(
+        r#"{{"version": null, "journal": null, "saved": null, "torrents": {{
+        "{}": null,
+        "{}": {{"info": null, "peers_info": null, "stats": null}},
+        "{}": {{"info": {{"name": null, "size": 5, "registered": null}},
+                "peers_info": [null], "stats": {{"completed": null}}}}}}}}"#,
+        hash(1),
+        hash(2),
+        hash(3)
+    );
+    fs::write(scratch.state(), text).expect("a file");
+    let (_store, loaded) = open(&scratch, &tracker);
+    assert_eq!((loaded.registered, loaded.peers, loaded.expired), (1, 0, 1), "{loaded:?}");
+    assert_eq!(tracker.info_hashes(), [hash(3)]);
+}
+
+#[test]
 fn a_value_of_a_wrong_type_counts_as_missing() {
     let (scratch, tracker) = (Scratch::new(), tracker());
     let text = format!(
