@@ -3,8 +3,9 @@
 //! A save copies the tracker in small steps and writes a new file beside the old one, which it
 //! then replaces (`store::folder`); nobody waits for it but who asked for it or asks meanwhile.
 //! A registration is in the journal (`store::journal`), on the disk, before it is acknowledged. A
-//! start reads the state file, or the save before it if that is damaged, and all journals that are
-//! newer. So kill -9 at any moment loses no acknowledged registration, a full disk only the save.
+//! start reads the registered torrents of the state file, or of the save before it if that is
+//! damaged, then all journals that are newer, then the peers. So kill -9 at any moment loses no
+//! acknowledged registration, a full disk only the save.
 //!
 //! The generations: a save begins generation N, then copies; its file says N, since whatever was
 //! journaled before N is in it. Generations go once `.previous` does not need them either.
@@ -21,7 +22,7 @@ mod scalar;
 
 use std::fmt;
 use std::io::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -31,9 +32,9 @@ use crate::request::{InfoHash, Refused, Seconds};
 use crate::tracker::Tracker;
 
 use encode::{Moment, Written};
-use folder::{Folder, Lock};
+use folder::{Folder, Lock, failed};
 use journal::{Entry, Journal};
-use parse::{Intake, Unusable};
+use parse::{Intake, Part, Unusable};
 
 pub use loaded::Loaded;
 
@@ -122,19 +123,26 @@ impl Store {
         let moment = Moment::new(now, unix_now);
         let mut saves =
             Saves { needed: None, needed_before: None, tried: now, activity: 0, unsaved: false };
-        let mut intake = Intake { tracker, moment, peer_timeout, loaded: &mut loaded };
-        load_state(&folder, &mut intake, &mut saves)?;
+        let mut intake = Intake {
+            tracker,
+            moment,
+            peer_timeout,
+            part: Part::Registrations,
+            without_room: 0,
+            loaded: &mut loaded,
+        };
+        let state = load_state(&folder, &mut intake, &mut saves)?;
         let next = load_journals(&folder, &mut intake, &mut saves)?;
-        if loaded.without_room > 0 {
+        let without_room = intake.loaded.without_room;
+        if without_room > 0 {
             return Err(format!(
-                "{}: {} registered torrents do not fit: raise max-torrents",
-                folder.state().display(),
-                loaded.without_room
+                "{}: {without_room} registered torrents do not fit: raise max-torrents",
+                folder.state().display()
             ));
         }
+        load_swarms(&folder, state, &mut intake)?;
         let journal = Journal::begin(&folder, next)?;
         folder.remove_leftovers();
-        loaded.finish();
         let (journal, saves) = (Mutex::new(journal), Mutex::new(saves));
         Ok((Store { disk: Some(Disk { folder, journal, saves, _lock: lock }) }, loaded))
     }
@@ -263,17 +271,22 @@ impl Disk {
     }
 }
 
-/// Takes in the state file, or the save before it. What is damaged is renamed, never changed.
-fn load_state(folder: &Folder, intake: &mut Intake, saves: &mut Saves) -> Result<(), String> {
+/// Takes in the registered torrents of the state file, or of the save before it, and returns its
+/// path and content. What is damaged is renamed, never changed.
+fn load_state(
+    folder: &Folder,
+    intake: &mut Intake,
+    saves: &mut Saves,
+) -> Result<Option<(PathBuf, Vec<u8>)>, String> {
     let bytes_max = folder::readable_bytes_max();
     let (state, previous) = (folder.state(), folder.previous());
     let mut wanted = false;
-    for path in [state, &previous] {
+    for path in [state, &*previous] {
         let Some(bytes) = folder::read(path, bytes_max)? else { continue };
         match parse::parse_state(&bytes, intake) {
             Ok(header) if path == state => {
                 saves.needed = Some(header.journal);
-                return Ok(());
+                return Ok(Some((path.to_owned(), bytes)));
             }
             Ok(header) => {
                 saves.needed_before = Some(header.journal);
@@ -285,10 +298,10 @@ fn load_state(folder: &Folder, intake: &mut Intake, saves: &mut Saves) -> Result
                     format!("{} is missing; the save before it is used: {shown}", state.display())
                 };
                 intake.loaded.error(text);
-                return Ok(());
+                return Ok(Some((path.to_owned(), bytes)));
             }
             Err(Unusable::Foreign(cause)) => {
-                return Err(folder::failed(path, "cannot read the state", cause));
+                return Err(failed(path, "cannot read the state", cause));
             }
             Err(Unusable::Damaged(cause)) => {
                 wanted = true;
@@ -305,6 +318,41 @@ fn load_state(folder: &Folder, intake: &mut Intake, saves: &mut Saves) -> Result
     if wanted {
         intake.loaded.error("there is no good save; what the journals hold is used".to_owned());
     }
+    Ok(None)
+}
+
+/// Takes in the peers of the state; if something of it had to be left out, the file is kept.
+fn load_swarms(
+    folder: &Folder,
+    state: Option<(PathBuf, Vec<u8>)>,
+    intake: &mut Intake,
+) -> Result<(), String> {
+    if let Some((path, bytes)) = &state {
+        parse::parse_swarms(bytes, intake).map_err(|unusable| {
+            let (Unusable::Damaged(cause) | Unusable::Foreign(cause)) = unusable;
+            failed(path, "cannot read the state", cause)
+        })?;
+    }
+    intake.loaded.finish();
+    match state {
+        Some((path, bytes)) if intake.loaded.lacks_something() => {
+            keep_original(folder, &path, &bytes, intake)
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Keeps a file of which not everything was taken in, and says so.
+fn keep_original(
+    folder: &Folder,
+    path: &Path,
+    bytes: &[u8],
+    intake: &mut Intake,
+) -> Result<(), String> {
+    let kept = folder.keep_original(path, bytes, intake.moment.unix)?;
+    let (path, kept) = (path.display(), kept.display());
+    let text = format!("{path}: not all of it was taken in; as it was it stays in {kept}");
+    intake.loaded.warn_always(text);
     Ok(())
 }
 
@@ -316,6 +364,7 @@ fn load_journals(folder: &Folder, intake: &mut Intake, saves: &mut Saves) -> Res
         let path = folder.journal(generation);
         let bytes = folder::read(&path, folder::readable_bytes_max())?.unwrap_or_default();
         let lines = journal::parse_journal(&bytes);
+        let bad = !lines.bad.is_empty();
         saves.unsaved |= !lines.entries.is_empty();
         intake.loaded.entries += lines.entries.len() as u32;
         for (line, cause) in lines.bad {
@@ -325,6 +374,9 @@ fn load_journals(folder: &Folder, intake: &mut Intake, saves: &mut Saves) -> Res
         if lines.torn {
             let path = path.display();
             intake.loaded.warn(format!("{path}: the last entry was cut short and was dropped"));
+        }
+        if bad {
+            keep_original(folder, &path, &bytes, intake)?;
         }
         for entry in lines.entries {
             intake.replay(entry);

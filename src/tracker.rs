@@ -274,28 +274,35 @@ impl Tracker {
     }
 
     /// Takes in what an earlier run knew of a torrent's swarm. Peers that have announced since stay
-    /// as they are; beyond the limits nothing is taken in.
-    pub fn restore(&self, info_hash: &InfoHash, downloads: u32, peers: &[Peer], now: Seconds) {
+    /// as they are; beyond the limits nothing is taken in. Returns how many peers had no room.
+    pub fn restore(
+        &self,
+        info_hash: &InfoHash,
+        downloads: u32,
+        peers: &[Peer],
+        now: Seconds,
+    ) -> u32 {
         let hash = self.keys.hash_one(info_hash);
         let mut torrents = self.lock(shard_of(hash));
         let slot = match torrents.find(hash, info_hash) {
             Some(slot) => slot,
             None => match self.add_torrent(&mut torrents, hash, info_hash) {
                 Ok(slot) => slot,
-                Err(_) => return,
+                Err(_) => return peers.len() as u32,
             },
         };
         let Torrent { swarm, announced, .. } = &mut torrents.all[slot as usize];
         *announced = (*announced).max(now);
         swarm.restore_downloads(downloads);
-        for peer in peers {
+        for (nth, peer) in peers.iter().enumerate() {
             let before = Size::of(swarm);
             if self.peers_full() || before.peers >= SWARM_PEERS_MAX {
-                return;
+                return (peers.len() - nth) as u32;
             }
             swarm.restore(&self.keys, peer);
             self.count_peers(before, Size::of(swarm));
         }
+        0
     }
 
     /// What a torrent's swarm holds; `None` if nobody has announced it.

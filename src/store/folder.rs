@@ -1,8 +1,9 @@
 //! The files of a state: where they lie, what they are called, how one takes another's place.
 //!
 //! Beside the state file stand `.previous` (the save before), `.journal-N`, `.lock`, for the length
-//! of a save `.tmp`, and whatever was found damaged under `.damaged-<unix seconds>`. A symlink in
-//! the state file's place is followed once, at the start: all of these lie beside its target.
+//! of a save `.tmp`, whatever was found damaged under `.damaged-<unix seconds>`, and whatever was
+//! not taken in as a whole under `.original-<unix seconds>`. A symlink in the state file's place is
+//! followed once, at the start: all of these lie beside its target.
 //!
 //! Nothing here knows what the files hold. A new file becomes the state file only whole: written,
 //! synced, renamed, and the folder synced, so that a loss of power leaves the old one or the new.
@@ -165,18 +166,44 @@ impl Folder {
 
     /// Gives a file that cannot be used a name under which nothing will touch it again.
     pub fn set_aside(&self, path: &Path, unix_seconds: u64) -> Result<PathBuf, String> {
-        let mut number = unix_seconds;
-        let kept = loop {
-            let mut name = path.as_os_str().to_owned();
-            name.push(format!(".damaged-{number}"));
-            let kept = PathBuf::from(name);
-            if fs::symlink_metadata(&kept).is_err_and(|error| error.kind() == ErrorKind::NotFound) {
-                break kept;
-            }
-            number += 1;
-        };
+        let kept = free_name(path, ".damaged-", unix_seconds);
         let cannot = |error| failed(path, "is damaged and cannot be renamed", error);
         fs::rename(path, &kept).map_err(cannot)?;
+        self.sync().map_err(cannot)?;
+        Ok(kept)
+    }
+
+    /// Gives a file that later saves will lack something of a name under which nothing will touch
+    /// it again, unless a file with these bytes has one. It keeps its own.
+    pub fn keep_original(
+        &self,
+        path: &Path,
+        bytes: &[u8],
+        unix_seconds: u64,
+    ) -> Result<PathBuf, String> {
+        let cannot = |error| failed(path, "cannot be kept as it was", error);
+        let mut prefix = path.file_name().unwrap_or_default().to_owned();
+        prefix.push(".original-");
+        for entry in fs::read_dir(&self.path).map_err(cannot)? {
+            let entry = entry.map_err(cannot)?;
+            let earlier = entry.path();
+            if number_after(&prefix, &entry.file_name()).is_some()
+                && entry.metadata().is_ok_and(|is| is.is_file() && is.len() == bytes.len() as u64)
+                && fs::read(&earlier).is_ok_and(|earlier| earlier == bytes)
+            {
+                return Ok(earlier);
+            }
+        }
+        let kept = free_name(path, ".original-", unix_seconds);
+        if fs::hard_link(path, &kept).is_err() {
+            let mut file = private(OpenOptions::new().write(true).create_new(true))
+                .open(&kept)
+                .map_err(cannot)?;
+            if let Err(error) = file.write_all(bytes).and_then(|()| file.sync_all()) {
+                let _ = fs::remove_file(&kept);
+                return Err(cannot(error));
+            }
+        }
         self.sync().map_err(cannot)?;
         Ok(kept)
     }
@@ -292,6 +319,19 @@ fn followed(path: &Path) -> Result<PathBuf, String> {
         }
     }
     Err(failed(&path, "cannot open the state", "too many symlinks"))
+}
+
+/// A name that no file has: the path, the word and a number, the first from this one on.
+fn free_name(path: &Path, word: &str, mut number: u64) -> PathBuf {
+    loop {
+        let mut name = path.as_os_str().to_owned();
+        name.push(format!("{word}{number}"));
+        let name = PathBuf::from(name);
+        if fs::symlink_metadata(&name).is_err_and(|error| error.kind() == ErrorKind::NotFound) {
+            return name;
+        }
+        number += 1;
+    }
 }
 
 fn private(options: &mut OpenOptions) -> &mut OpenOptions {

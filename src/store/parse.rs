@@ -49,6 +49,16 @@ pub enum Unusable {
     Foreign(String),
 }
 
+/// What one reading of a file takes in. Registered torrents come first, those of the journals too:
+/// others must not take their room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// What the operator has said.
+    Registrations,
+    /// Peers and counts.
+    Swarms,
+}
+
 /// Where what is read goes.
 #[derive(Debug)]
 pub struct Intake<'t> {
@@ -58,11 +68,15 @@ pub struct Intake<'t> {
     pub moment: Moment,
     /// Peers silent for more than this many seconds are left out.
     pub peer_timeout: u32,
+    /// What is taken in now.
+    pub part: Part,
+    /// Peers of the torrent that is read for which there was no room.
+    pub without_room: u32,
     /// What was taken in and what was not.
     pub loaded: &'t mut Loaded,
 }
 
-/// Takes in the content of a state file, or nothing of it.
+/// Takes in the registered torrents of a state file, or nothing of it.
 pub fn parse_state(bytes: &[u8], intake: &mut Intake) -> Result<Header, Unusable> {
     let checked = checksum(bytes);
     if checked != Some(true) {
@@ -79,7 +93,14 @@ pub fn parse_state(bytes: &[u8], intake: &mut Intake) -> Result<Header, Unusable
             return Err(unfit());
         }
     }
+    intake.part = Part::Registrations;
     read_through(bytes, Some(intake))
+}
+
+/// Takes in the rest of a state file whose registered torrents are in.
+pub fn parse_swarms(bytes: &[u8], intake: &mut Intake) -> Result<(), Unusable> {
+    intake.part = Part::Swarms;
+    read_through(bytes, Some(intake)).map(|_| ())
 }
 
 /// Whether the checksum at the end fits what stands before it; `None` if there is none.
@@ -189,7 +210,7 @@ impl<'de> Visitor<'de> for TorrentsSeed<'_, '_> {
             let intake = self.intake.as_deref_mut();
             let into = intake.and_then(|intake| {
                 let info_hash = Scalar::Text(key.clone()).info_hash();
-                if info_hash.is_none() {
+                if info_hash.is_none() && intake.part == Part::Registrations {
                     intake.loaded.skip_torrent(&quoted(key.as_bytes()));
                 }
                 Some((info_hash?, intake))
@@ -234,9 +255,10 @@ impl<'de> Visitor<'de> for TorrentSeed<'_, '_> {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
         let TorrentSeed { mut into, saved, batch } = self;
         let mut completed = 0;
+        let part = into.as_ref().map(|(_, intake)| intake.part);
         while let Some(Text(key)) = map.next_key()? {
             match key.as_ref() {
-                "info" => {
+                "info" if part != Some(Part::Swarms) => {
                     let info = map.next_value::<Option<Info>>()?.unwrap_or_default();
                     if let Some((info_hash, intake)) = &mut into
                         && info.is_registered()
@@ -244,18 +266,20 @@ impl<'de> Visitor<'de> for TorrentSeed<'_, '_> {
                         intake.register_as_info(info_hash, &info);
                     }
                 }
-                "peers_info" => {
+                "peers_info" if part != Some(Part::Registrations) => {
                     let into = into.as_mut().map(|(info_hash, intake)| (*info_hash, &mut **intake));
                     map.next_value_seed(PeersSeed { into, batch })?;
                 }
-                "stats" => {
+                "stats" if part != Some(Part::Registrations) => {
                     let stats = map.next_value::<Option<StatsEntry>>()?.unwrap_or_default();
                     completed = stats.completed.number().min(u64::from(u32::MAX)) as u32;
                 }
                 _ => _ = map.next_value::<IgnoredAny>()?,
             }
         }
-        if let Some((info_hash, intake)) = into {
+        if let Some((info_hash, intake)) = into
+            && part == Some(Part::Swarms)
+        {
             intake.complete(&info_hash, completed, saved);
         }
         Ok(())
@@ -321,7 +345,7 @@ impl Intake<'_> {
     fn register_as_info(&mut self, info_hash: &InfoHash, info: &Info) {
         let (registration, cut) = info.registration();
         if let Some(cut) = cut {
-            self.loaded.warn(format!("torrent {info_hash}: {cut}; what is more was cut off"));
+            self.loaded.cut_text(&format!("torrent {info_hash}: {cut}"));
         }
         self.register(info_hash, registration);
     }
@@ -330,14 +354,26 @@ impl Intake<'_> {
     /// remembered for a peer timeout, as if its last peer had left when the file was saved.
     fn complete(&mut self, info_hash: &InfoHash, completed: u32, saved: u64) {
         let recent = self.moment.unix.saturating_sub(saved) <= u64::from(self.peer_timeout);
-        if completed > 0 && (recent || self.tracker.knows(info_hash)) {
+        let wanted = completed > 0 && (recent || self.tracker.knows(info_hash));
+        if wanted {
             self.tracker.restore(info_hash, completed, &[], self.moment.now);
+        }
+        let peers = std::mem::take(&mut self.without_room);
+        if peers == 0 && !wanted {
+            return;
+        }
+        if self.tracker.knows(info_hash) {
+            self.loaded.peers_without_room += peers;
+        } else {
+            self.loaded.torrents_without_room += 1;
+            self.loaded.their_peers_without_room += peers;
         }
     }
 
     fn restore(&mut self, info_hash: &InfoHash, batch: &mut Vec<Peer>) {
-        self.tracker.restore(info_hash, 0, batch, self.moment.now);
-        self.loaded.peers += batch.len() as u32;
+        let without_room = self.tracker.restore(info_hash, 0, batch, self.moment.now);
+        self.without_room += without_room;
+        self.loaded.peers += batch.len() as u32 - without_room;
         batch.clear();
     }
 

@@ -57,11 +57,13 @@ impl Drop for Scratch {
     }
 }
 
-fn tracker_of(torrents_max: u32) -> Tracker {
+fn limits_of(torrents_max: u32) -> TrackerLimits {
     let tolerance = Tolerance { first_digits: 10, last_digits: 5, same_digits: 38 };
-    let limits =
-        TrackerLimits { peer_timeout: PEER_TIMEOUT, torrents_max, peers_max: 100_000, tolerance };
-    Tracker::new(limits)
+    TrackerLimits { peer_timeout: PEER_TIMEOUT, torrents_max, peers_max: 100_000, tolerance }
+}
+
+fn tracker_of(torrents_max: u32) -> Tracker {
+    Tracker::new(limits_of(torrents_max))
 }
 
 fn tracker() -> Tracker {

@@ -96,8 +96,14 @@ fn a_flipped_bit_at_the_beginning_is_damage_whatever_it_says_then() {
         let mut bytes = whole.clone();
         bytes[bit / 8] ^= 1 << (bit % 8);
         let mut loaded = Loaded::default();
-        let mut intake =
-            Intake { tracker: &tracker, moment, peer_timeout: PEER_TIMEOUT, loaded: &mut loaded };
+        let mut intake = Intake {
+            tracker: &tracker,
+            moment,
+            peer_timeout: PEER_TIMEOUT,
+            part: Part::Swarms,
+            without_room: 0,
+            loaded: &mut loaded,
+        };
         let parsed = parse::parse_state(&bytes, &mut intake);
         assert!(matches!(parsed, Err(Unusable::Damaged(_))), "bit {bit}: {parsed:?}");
         assert_eq!(tracker.totals().torrents, 0, "bit {bit}");
@@ -231,6 +237,9 @@ fn a_torn_journal_loses_its_last_line_and_a_bad_line_only_itself() {
         "{texts:?}"
     );
     assert_eq!(texts[1], format!("{shown}: the last entry was cut short and was dropped"));
+    let kept =
+        format!("{shown}: not all of it was taken in; as it was it stays in {shown}.original-");
+    assert_eq!(texts[2], format!("{kept}{}", UNIX_NOW.as_secs()));
 }
 
 #[test]

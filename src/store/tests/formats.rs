@@ -86,6 +86,15 @@ fn the_golden_file_loads() {
     assert_eq!(everything(&tracker), known.cloned().collect::<Vec<_>>());
 }
 
+/// What is said of a state file that was not taken in as a whole.
+fn kept_text(scratch: &Scratch, unix_seconds: u64) -> String {
+    let state = scratch.state();
+    let state = state.display();
+    format!(
+        "{state}: not all of it was taken in; as it was it stays in {state}.original-{unix_seconds}"
+    )
+}
+
 /// Its moments are around this one.
 const ORIGINAL_NOW: Duration = Duration::from_secs(1_740_000_000);
 
@@ -103,6 +112,7 @@ fn a_file_of_the_original_tracker_loads_as_it_is() {
         [
             "torrent \"too short %FF\": its name is no info hash of 20 bytes; left out",
             "1 peers could not be understood and were left out",
+            &kept_text(&scratch, ORIGINAL_NOW.as_secs()),
         ]
     );
     let torrent = |bytes: &[u8; 20]| tracker.summary(&InfoHash(*bytes)).expect("it is known");
@@ -154,9 +164,83 @@ fn over_long_texts_are_cut_at_a_character_and_reported() {
         "torrent {}: name: 1201 bytes, at most 1024 are kept; what is more was cut off",
         hash(1)
     );
-    assert_eq!(loaded.notes, [(crate::log::Level::Warn, note)]);
+    let texts: Vec<&str> = loaded.notes.iter().map(|(_, text)| text.as_str()).collect();
+    assert_eq!(texts, [&note, &kept_text(&scratch, UNIX_NOW.as_secs())]);
+    assert!(loaded.notes.iter().all(|(level, _)| *level == crate::log::Level::Warn));
     let known = tracker.summary(&hash(1)).and_then(|torrent| torrent.registration);
     assert_eq!(known.map(|known| known.name.len()), Some(1023));
+}
+
+#[test]
+fn a_file_of_which_something_was_left_out_is_kept_once_as_it_was() {
+    let scratch = Scratch::new();
+    fs::write(scratch.state(), ORIGINAL).expect("a file");
+    for _ in 0..3 {
+        // Two starts that save nothing, at moments of their own, and one that does.
+        let later = UNIX_NOW + Duration::from_secs(1);
+        Store::open(&scratch.state(), &tracker(), NOW, later, PEER_TIMEOUT).expect("it loads");
+        open(&scratch, &tracker());
+    }
+    let tracker = tracker();
+    let (store, _) = open(&scratch, &tracker);
+    (0..3).for_each(|_| _ = save(&store, &tracker));
+    let suffixes = scratch.suffixes();
+    let kept: Vec<_> = suffixes.iter().filter(|name| name.starts_with(".original-")).collect();
+    assert_eq!(kept, [".original-1763688657"]);
+    assert_eq!(fs::read_to_string(scratch.file(kept[0])).expect("kept"), ORIGINAL);
+    drop(store);
+    // What muster wrote itself is taken in as a whole.
+    open(&scratch, &super::tracker());
+    let count = scratch.suffixes().iter().filter(|name| name.starts_with(".original-")).count();
+    assert_eq!(count, 1);
+}
+
+#[test]
+fn what_has_no_room_is_counted_and_kept_and_registered_torrents_come_first() {
+    let scratch = Scratch::new();
+    let peer = |number: u32| {
+        format!(
+            r#"{{"peer_id": "-TR4060-{number:012}", "ip": "192.0.2.1", "port": {},
+                "last_seen": {}}}"#,
+            number + 1,
+            UNIX_NOW.as_secs()
+        )
+    };
+    let peers: Vec<String> = (0..30).map(peer).collect();
+    let others: Vec<String> = (1..=5)
+        .map(|number| format!(r#""{}": {{"peers_info": [{}]}}"#, hash(number), peer(number)))
+        .collect();
+    let text = format!(
+        r#"{{"torrents": {{{}, "{}": {{"peers_info": [{}], "info": {{"name": "film 6"}}}}}}}}"#,
+        others.join(", "),
+        hash(6),
+        peers.join(", ")
+    );
+    fs::write(scratch.state(), text).expect("a file");
+    // One more is registered in the journal.
+    let line = journal_line(&Entry::Register(hash(7), registration("film 7")));
+    fs::write(scratch.file(".journal-1"), line).expect("a file");
+    let mut limits = limits_of(4);
+    limits.peers_max = 20;
+    let tracker = Tracker::new(limits);
+    let (_store, loaded) = open(&scratch, &tracker);
+    assert!(are_registered(&tracker, 6..=7));
+    assert_eq!((tracker.totals().torrents, tracker.totals().peers, loaded.peers), (4, 20, 20));
+    let texts: Vec<&str> = loaded.notes.iter().map(|(_, text)| text.as_str()).collect();
+    let wanted = [
+        "3 torrents that are not registered had no room and were left out with 3 peers: raise \
+         max-torrents",
+        "12 peers had no room and were left out: raise max-peers",
+        &kept_text(&scratch, UNIX_NOW.as_secs()),
+    ];
+    assert_eq!(texts, wanted);
+    assert!(scratch.file(".original-1763688656").exists());
+}
+
+fn journal_line(entry: &Entry) -> String {
+    let mut line = String::new();
+    journal::encode_line(entry, &mut line);
+    line
 }
 
 #[test]
