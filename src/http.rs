@@ -40,9 +40,10 @@ use std::sync::Arc;
 
 use crate::clock::Clock;
 use crate::limits::SCRAPE_HASHES_MAX;
-use crate::request::{InfoHash, PeerBuf, Refused, Seconds, SwarmCounts, with_jitter};
+use crate::log::{self, Cause, Level};
+use crate::request::{InfoHash, PeerBuf, Refused, Retry, Seconds, SwarmCounts, with_jitter};
 use crate::stats::Stats;
-use crate::subnet::Subnet;
+use crate::subnet::{Subnet, is_local};
 use crate::tracker::Tracker;
 
 use access::Denied;
@@ -119,6 +120,14 @@ pub struct Caller<'a> {
     pub now: Seconds,
 }
 
+impl Caller<'_> {
+    /// The time in milliseconds, as the log counts it.
+    #[must_use]
+    pub fn now_millis(&self) -> u64 {
+        u64::from(self.now.0) * 1000
+    }
+}
+
 /// What becomes of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
@@ -161,13 +170,13 @@ impl Service {
         Outcome::Answered(match route {
             Route::Announce { .. } => self.answer_announce(head, caller, work),
             Route::Scrape { .. } if query::has_info_hash(head.query) => {
-                self.answer_scrape(head, work)
+                self.answer_scrape(head, caller, work)
             }
             Route::Scrape { .. } if self.check_operator(head, caller).is_ok() => {
                 return Outcome::Operator;
             }
             Route::Scrape { .. } => {
-                self.refuse(&Refused::parameter("info_hash", "missing"), head, work)
+                self.refuse(&Refused::parameter("info_hash", "missing"), head, caller, work)
             }
             Route::Operator(operator_route) => match self.check_operator(head, caller) {
                 Ok(()) => return Outcome::Operator,
@@ -221,7 +230,7 @@ impl Service {
                 self.stats.announces.add();
                 Answer { status: Status::Ok, content_type }
             }
-            Err(refused) => self.refuse(&refused, head, work),
+            Err(refused) => self.refuse(&refused, head, caller, work),
         }
     }
 
@@ -232,7 +241,17 @@ impl Service {
         work: &mut Work,
     ) -> Result<&'static str, Refused> {
         let trusted = &self.settings.trusted_proxies;
-        let client = forwarded::client_address(caller.remote, &head.forwarded_for, trusted)?;
+        let lines = &head.forwarded_for;
+        let client = forwarded::client_address(caller.remote, lines, head.proxied, trusted)?;
+        if head.proxied && is_local(client.ip) && !self.is_trusted_proxy(client.ip) {
+            log::limited(Cause::ProxyUnknown, Level::Warn, caller.now_millis(), || {
+                format!(
+                    "announces come through a proxy at {} that is not in trusted-proxies: its \
+                     clients are all listed with its address",
+                    client.ip
+                )
+            });
+        }
         let announce = query::parse_announce(head.query, client.ip, client.may_name_address)?;
         let counts = self.tracker.announce(&announce.request, caller.now, &mut work.peers)?;
         let interval = self.interval(&mut work.peers.random);
@@ -252,9 +271,9 @@ impl Service {
         Ok(TEXT)
     }
 
-    fn answer_scrape(&self, head: &Head<'_>, work: &mut Work) -> Answer {
+    fn answer_scrape(&self, head: &Head<'_>, caller: Caller<'_>, work: &mut Work) -> Answer {
         if let Err(refused) = query::parse_scrape(head.query, &mut work.hashes) {
-            return self.refuse(&refused, head, work);
+            return self.refuse(&refused, head, caller, work);
         }
         self.stats.scrapes.add();
         if wants_json(head) {
@@ -278,8 +297,22 @@ impl Service {
         Scraped { info_hash, counts: counts.unwrap_or_default(), name, similar }
     }
 
-    fn refuse(&self, refused: &Refused, head: &Head<'_>, work: &mut Work) -> Answer {
+    fn refuse(
+        &self,
+        refused: &Refused,
+        head: &Head<'_>,
+        caller: Caller<'_>,
+        work: &mut Work,
+    ) -> Answer {
         self.stats.refusals.add();
+        let (cause, level) = match refused.retry {
+            Retry::Never => (Cause::RequestRefused, Level::Debug),
+            Retry::Minutes(_) => (Cause::TrackerFull, Level::Warn),
+        };
+        log::limited(cause, level, caller.now_millis(), || {
+            let from = caller.remote.map_or("a Unix socket".to_owned(), |ip| ip.to_string());
+            format!("refused a request from {from}: {}", refused.reason)
+        });
         let interval = self.interval(&mut work.peers.random);
         if wants_json(head) {
             reply::encode_refusal_json(&mut work.body, refused, interval);

@@ -65,7 +65,8 @@
 //! - Bytes from the network never panic, never grow memory without a bound ([`limits`]) and never
 //!   hold a thread: parsers are pure functions, deadlines close what lingers, and no socket blocks
 //!   but in a UDP thread's wait for its next packet.
-//! - Only [`request::Refused`] reaches the wire as an error, and UDP's word for a foreign id.
+//! - Only [`request::Refused`] reaches a client as an error, UDP's word for a foreign id, and what
+//!   [`http::head`] says to who does not speak HTTP.
 //! - Under a shard's lock there is no system call, no log line, no encoding; nobody holds two.
 //! - The core knows no socket, no encoding, no clock: time is an argument.
 //! - What is acknowledged to the operator is on the disk; no announce waits for a disk.

@@ -35,7 +35,7 @@ pub const NUMWANT_MAX: u16 = NUMWANT_UDP_V4_MAX;
 
 // -- what is remembered ---------------------------------------------------------------------------
 
-/// Torrents tracked at once; about 400 bytes each when small.
+/// Torrents tracked at once; about 700 bytes each when small, everything counted.
 pub const TORRENTS_MAX_DEFAULT: u32 = 200_000;
 /// Peers tracked at once, over all torrents; at most 80 bytes each for IPv4.
 pub const PEERS_MAX_DEFAULT: u32 = 2_000_000;
@@ -79,8 +79,9 @@ pub const COPY_STEP_PEERS_MAX: usize = 8192;
 
 /// The pause between two sweeps: a peer outlives its timeout by this much at the most.
 pub const SWEEP_INTERVAL_SECONDS: u32 = 30;
-/// Peers looked at under one hold of a shard lock: about 50 microseconds of work.
-pub const SWEEP_STEP_PEERS_MAX: usize = 4096;
+/// Peers looked at under one hold of a shard lock: some 10 microseconds of work, or half a
+/// millisecond when all of them have timed out.
+pub const SWEEP_STEP_PEERS_MAX: usize = 512;
 /// The sweeper works this long, then rests `SWEEP_REST_MILLIS`: a fifth of one core at most.
 pub const SWEEP_BUDGET_MILLIS: u64 = 5;
 /// The rest after each budget of work.
@@ -178,6 +179,8 @@ pub const PORT_TRIES_MAX: usize = 32;
 
 /// What is in flight at a stop has this long to finish.
 pub const STOP_MILLIS_MAX: u64 = 5_000;
+/// How often a stop looks whether the threads of `tiny_http` have ended.
+pub const TINY_STOP_LOOK_MILLIS: u64 = 20;
 /// Between two log lines of the same cause.
 pub const LOG_CAUSE_MILLIS: u64 = 1_000;
 /// Between two log lines about file descriptors that have run out: it lasts until somebody acts.

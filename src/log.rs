@@ -158,6 +158,8 @@ pub enum Cause {
     ConnectionRefused,
     /// A request that was understood and refused.
     RequestRefused,
+    /// A proxy that is not trusted announces for its clients.
+    ProxyUnknown,
     /// A torrent or peer turned away because the tracker is full.
     TrackerFull,
     /// A panic in a thread that goes on.

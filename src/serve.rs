@@ -22,8 +22,8 @@ use crate::http::{Service, Settings, tiny};
 #[cfg(target_os = "linux")]
 use crate::http::{admission::ConnectionLimits, epoll};
 use crate::limits::{
-    HTTP_CONNECTIONS_MAX_DEFAULT, PORT_TRIES_MAX, UDP_RECEIVE_BUFFER_BYTES, UDP_SEND_BUFFER_BYTES,
-    WORKERS_MAX,
+    HTTP_CONNECTIONS_MAX_DEFAULT, PORT_TRIES_MAX, STOP_MILLIS_MAX, UDP_RECEIVE_BUFFER_BYTES,
+    UDP_SEND_BUFFER_BYTES, WORKERS_MAX,
 };
 use crate::listen::Listener;
 use crate::log;
@@ -266,7 +266,9 @@ impl Running {
         match engine {
             #[cfg(target_os = "linux")]
             Engine::Epoll(engine) => engine.stop(service.clock.millis()),
-            Engine::Tiny(engine) => engine.stop(),
+            Engine::Tiny(engine) => {
+                engine.stop(&service.clock, service.clock.millis() + STOP_MILLIS_MAX);
+            }
         }
         udp.stop();
         let _ = sweeper.join();

@@ -173,7 +173,7 @@ pub static OPTIONS: [ConfigOption; 23] = [
         value_name: "COUNT",
         kind: Kind::Number,
         help: "Track this many torrents at most; announces of others are refused",
-        comment: "About 400 bytes of memory each when small.",
+        comment: "About 700 bytes of memory each when small.",
         set: |config, text| set_count(&mut config.max_torrents, text, (1, TRACKED_COUNT_MAX)),
         get: |config| config.max_torrents.to_string(),
     },

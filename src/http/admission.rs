@@ -1,8 +1,10 @@
-//! How many connections are kept at once, in all and of one user.
+//! How many connections a worker keeps at once, in all and of one user.
 //!
-//! Shared by the workers of the epoll engine and touched only for connections that are kept, which
-//! the announce of a client that sends its request at once and closes is not. A user is an IPv4
-//! address or an IPv6 /64 (`subnet::user_network`). Who goes to make room is the worker's choice.
+//! Each worker of the epoll engine has its share of the bounds and keeps its own count, so none
+//! waits for another and each has what it gives up among its own. Asked only for connections that
+//! are kept, which the announce of a client that sends its request at once and closes is not. A
+//! user is an IPv4 address or an IPv6 /64 (`subnet::user_network`). Who goes to make room is the
+//! worker's choice.
 
 #![cfg_attr(
     not(test),
@@ -11,8 +13,6 @@
 
 use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Mutex, PoisonError};
 
 /// What the operator decides about connections.
 #[derive(Clone, Copy, Debug)]
@@ -23,55 +23,65 @@ pub struct ConnectionLimits {
     pub per_ip_max: u32,
 }
 
-/// The counts of connections kept by all workers.
+impl ConnectionLimits {
+    /// One worker's part, if there are so many.
+    #[must_use]
+    pub fn share(self, workers: usize) -> ConnectionLimits {
+        let workers = u32::try_from(workers).unwrap_or(u32::MAX).max(1);
+        ConnectionLimits {
+            connections_max: self.connections_max.div_ceil(workers),
+            per_ip_max: self.per_ip_max.div_ceil(workers),
+        }
+    }
+}
+
+/// The counts of connections that one worker keeps.
 #[derive(Debug)]
 pub struct Admission {
     limits: ConnectionLimits,
-    open: AtomicU32,
-    by_user: Mutex<HashMap<IpAddr, u32>>,
+    open: u32,
+    by_user: HashMap<IpAddr, u32>,
 }
 
 impl Admission {
     /// Nobody is there yet.
     #[must_use]
     pub fn new(limits: ConnectionLimits) -> Admission {
-        Admission { limits, open: AtomicU32::new(0), by_user: Mutex::new(HashMap::new()) }
+        Admission { limits, open: 0, by_user: HashMap::new() }
     }
 
     /// Counts one more connection in, unless the user has too many; `None` is nobody in particular.
-    pub fn admit(&self, user: Option<IpAddr>) -> bool {
+    pub fn admit(&mut self, user: Option<IpAddr>) -> bool {
         if let Some(user) = user {
-            let mut users = self.by_user.lock().unwrap_or_else(PoisonError::into_inner);
-            let count = users.entry(user).or_default();
+            let count = self.by_user.entry(user).or_default();
             if *count >= self.limits.per_ip_max {
                 return false;
             }
             *count += 1;
         }
-        self.open.fetch_add(1, Ordering::Relaxed);
+        self.open += 1;
         true
     }
 
     /// Counts a connection out that was admitted for the same user.
-    pub fn release(&self, user: Option<IpAddr>) {
-        self.open.fetch_sub(1, Ordering::Relaxed);
+    pub fn release(&mut self, user: Option<IpAddr>) {
+        self.open -= 1;
         let Some(user) = user else { return };
-        let mut users = self.by_user.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(count) = users.get_mut(&user) {
+        if let Some(count) = self.by_user.get_mut(&user) {
             *count -= 1;
             if *count == 0 {
-                users.remove(&user);
+                self.by_user.remove(&user);
             }
         }
-        if users.capacity() > 4 * users.len() + 64 {
-            users.shrink_to_fit();
+        if self.by_user.capacity() > 4 * self.by_user.len() + 64 {
+            self.by_user.shrink_to_fit();
         }
     }
 
     /// Whether one more needs another to go.
     #[must_use]
     pub fn is_full(&self) -> bool {
-        self.open.load(Ordering::Relaxed) >= self.limits.connections_max
+        self.open >= self.limits.connections_max
     }
 }
 
@@ -81,7 +91,7 @@ mod tests {
 
     #[test]
     fn each_user_has_a_bound_and_so_have_all_together() {
-        let admission = Admission::new(ConnectionLimits { connections_max: 4, per_ip_max: 2 });
+        let mut admission = Admission::new(ConnectionLimits { connections_max: 4, per_ip_max: 2 });
         let [a, b] = [1, 2].map(|host| Some(IpAddr::from([10, 0, 0, host])));
         assert_eq!([a, a, a, b].map(|user| admission.admit(user)), [true, true, false, true]);
         assert!(!admission.is_full());
@@ -93,14 +103,22 @@ mod tests {
     }
 
     #[test]
+    fn the_shares_of_all_workers_together_are_no_less_than_the_bounds() {
+        let limits = ConnectionLimits { connections_max: 10, per_ip_max: 1 };
+        let share = limits.share(4);
+        assert_eq!((share.connections_max, share.per_ip_max), (3, 1));
+    }
+
+    #[test]
     fn users_without_connections_are_forgotten() {
-        let admission = Admission::new(ConnectionLimits { connections_max: 1000, per_ip_max: 2 });
+        let mut admission =
+            Admission::new(ConnectionLimits { connections_max: 1000, per_ip_max: 2 });
         let users: Vec<_> = (0..250).map(|host| Some(IpAddr::from([10, 0, 0, host]))).collect();
         assert!(users.iter().all(|&user| admission.admit(user)));
         for &user in &users {
             admission.release(user);
         }
-        let by_user = admission.by_user.lock().expect("no thread panicked");
+        let by_user = &admission.by_user;
         assert_eq!(by_user.len(), 0);
         assert!(by_user.capacity() < 100, "{}", by_user.capacity());
     }

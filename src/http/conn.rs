@@ -10,6 +10,7 @@
 )]
 
 use crate::limits::{HTTP_HEAD_BYTES_MAX, HTTP_OUTPUT_BYTES_MAX};
+use crate::log::{self, Cause, Level};
 
 use super::head::{self, Body, Head, Method, Parsed, Problem};
 use super::status::{Connection, encode_head};
@@ -59,6 +60,9 @@ pub fn serve(
             }
             Parsed::Bad(problem) => {
                 service.stats.http_errors.add();
+                log::limited(Cause::BadRequest, Level::Debug, caller.now_millis(), || {
+                    format!("not a request: {}", problem.text)
+                });
                 encode_problem(out, &problem);
                 break Afterwards::Drain;
             }

@@ -7,9 +7,9 @@
 //! for is kept.
 //!
 //! Bounded in everything: connections in all and for each user ([`Admission`]), bytes and time of a
-//! request (`limits`, [`Table`]). At a bound the connection idle longest goes. Running out of
-//! descriptors is survived: accepting pauses for a moment. Nothing here parses or answers: that is
-//! done at the worker's [`Desk`].
+//! request (`limits`, [`Table`]). At a bound the connection that has kept its worker waiting
+//! longest goes. Running out of descriptors is survived: accepting pauses for a moment. Nothing
+//! here parses or answers: that is done at the worker's [`Desk`].
 
 #![cfg_attr(
     not(test),
@@ -18,6 +18,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::OwnedFd;
+use std::panic::{self, AssertUnwindSafe};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::{self, JoinHandle};
@@ -27,7 +28,9 @@ use rustix::event::{EventfdFlags, Timespec, epoll, eventfd};
 use rustix::io::Errno;
 use rustix::net::{SendFlags, Shutdown, SocketFlags};
 
-use crate::limits::{HTTP_ACCEPT_BURST, HTTP_DRAIN_BYTES_MAX, HTTP_READ_BYTES, STOP_MILLIS_MAX};
+use crate::limits::{
+    HTTP_ACCEPT_BURST, HTTP_BACKLOG, HTTP_DRAIN_BYTES_MAX, HTTP_READ_BYTES, STOP_MILLIS_MAX,
+};
 use crate::listen::Listener;
 use crate::log::{self, Cause, Level};
 use crate::request::Seconds;
@@ -44,8 +47,8 @@ use super::table::{Connection, Phase, Table};
 
 /// Events taken from the kernel at once.
 const EVENTS: usize = 256;
-/// How many of the connections idle longest are searched for one of a user who has too many.
-const IDLE_SEARCH_MAX: usize = 256;
+/// How many of the connections that wait longest are searched for one of a user who has too many.
+const OWN_SEARCH_MAX: usize = 256;
 /// How long accepting pauses when there are no descriptors left.
 const ACCEPT_PAUSE_MILLIS: u64 = 100;
 
@@ -58,7 +61,6 @@ const LISTENER: u64 = 1 << 63;
 #[derive(Debug)]
 struct Shared {
     listeners: Vec<Listener>,
-    admission: Admission,
     /// Where the operator's requests go.
     handover: Handover,
     /// When a stop must be over, in milliseconds of the clock; `u64::MAX` while serving.
@@ -82,17 +84,17 @@ impl Engine {
         limits: ConnectionLimits,
     ) -> Result<Engine, String> {
         let failed = |error: Errno| format!("cannot set up epoll: {error}");
-        let admission = Admission::new(limits);
         let handover = Handover::start(service)?;
         let stop_at = AtomicU64::new(u64::MAX);
-        let shared = Shared { listeners, admission, handover, stop_at };
+        let shared = Shared { listeners, handover, stop_at };
         let mut engine =
             Engine { shared: Arc::new(shared), wakers: Vec::new(), workers: Vec::new() };
         for nth in 0..workers {
             let flags = EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK;
             let wake = Arc::new(eventfd(0, flags).map_err(failed)?);
             let shared = Arc::clone(&engine.shared);
-            let worker = Worker::new(service, shared, &wake).map_err(failed)?;
+            let worker =
+                Worker::new(service, shared, &wake, limits.share(workers)).map_err(failed)?;
             let name = format!("http-{nth}");
             let thread = thread::Builder::new().name(name).spawn(move || worker.run());
             engine.workers.push(thread.map_err(|error| format!("cannot start a thread: {error}"))?);
@@ -128,6 +130,7 @@ struct Worker {
     epoll: OwnedFd,
     wake: Arc<OwnedFd>,
     shared: Arc<Shared>,
+    admission: Admission,
     table: Table,
     desk: Desk,
     /// What was read from a socket last.
@@ -143,6 +146,7 @@ impl Worker {
         service: &Arc<Service>,
         shared: Arc<Shared>,
         wake: &Arc<OwnedFd>,
+        limits: ConnectionLimits,
     ) -> Result<Worker, Errno> {
         let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
         epoll::add(&epoll, wake, epoll::EventData::new_u64(WAKE), epoll::EventFlags::IN)?;
@@ -150,6 +154,7 @@ impl Worker {
             epoll,
             wake: Arc::clone(wake),
             shared,
+            admission: Admission::new(limits),
             table: Table::new(),
             desk: Desk::new(service),
             buffer: Box::new([0; HTTP_READ_BYTES]),
@@ -176,7 +181,11 @@ impl Worker {
             self.now = self.desk.service.clock.millis();
             self.desk.now = Seconds((self.now / 1000) as u32);
             for event in &events {
-                self.handle(event.data.u64());
+                let token = event.data.u64();
+                let handling = AssertUnwindSafe(|| self.handle(token));
+                if panic::catch_unwind(handling).is_err() {
+                    self.recover(token);
+                }
             }
             self.close_overdue();
             if self.accept_at.is_some_and(|at| at <= self.now) {
@@ -211,9 +220,19 @@ impl Worker {
         if token == WAKE {
             let _ = rustix::io::read(&*self.wake, &mut [0u8; 8]);
         } else if token & LISTENER != 0 {
-            self.accept((token & !LISTENER) as usize);
+            self.accept((token & !LISTENER) as usize, HTTP_ACCEPT_BURST);
         } else {
             self.serve(token as u32);
+        }
+    }
+
+    /// After a panic, which is logged already: one connection is lost, the others go on.
+    fn recover(&mut self, token: u64) {
+        let stopping = self.desk.stopping;
+        self.desk = Desk::new(&Arc::clone(&self.desk.service));
+        self.desk.stopping = stopping;
+        if token != WAKE && token & LISTENER == 0 {
+            self.close(token as u32);
         }
     }
 
@@ -240,10 +259,11 @@ impl Worker {
         }
     }
 
-    fn accept(&mut self, nth: usize) {
+    /// Accepts what has connected, at most `burst` of them.
+    fn accept(&mut self, nth: usize, burst: usize) {
         let shared = Arc::clone(&self.shared);
         let Some(listener) = shared.listeners.get(nth) else { return };
-        for _ in 0..HTTP_ACCEPT_BURST {
+        for _ in 0..burst {
             let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
             match rustix::net::acceptfrom_with(listener, flags) {
                 Ok((socket, remote)) => {
@@ -251,22 +271,26 @@ impl Worker {
                     self.open(socket, remote.map(|remote| canonical(remote.ip())));
                 }
                 Err(Errno::AGAIN) => return,
-                Err(Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM) => {
-                    return self.pause_accepting();
-                }
-                // The client has gone already, or the like: the next may be there.
-                Err(_) => {}
+                // The client has gone already: the next may be there (accept(2)).
+                Err(Errno::CONNABORTED | Errno::INTR | Errno::PROTO | Errno::TIMEDOUT) => {}
+                Err(error) => return self.pause_accepting(error),
             }
         }
     }
 
-    /// Out of descriptors: makes room if it can, and lets a moment pass.
-    fn pause_accepting(&mut self) {
+    /// What fails would fail again at once: makes room if that may help, and lets a moment pass.
+    fn pause_accepting(&mut self, error: Errno) {
+        self.end_accepting();
+        self.accept_at = Some(self.now + ACCEPT_PAUSE_MILLIS);
+        if !matches!(error, Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM) {
+            log::limited(Cause::AcceptFailed, Level::Error, self.now, || {
+                format!("connections cannot be accepted: {}", std::io::Error::from(error))
+            });
+            return;
+        }
         if let Some(token) = self.table.most_dispensable() {
             self.close(token);
         }
-        self.end_accepting();
-        self.accept_at = Some(self.now + ACCEPT_PAUSE_MILLIS);
         log::limited(Cause::AcceptDescriptors, Level::Warn, self.now, || {
             "no descriptors left to accept connections with: raise the limit (ulimit -n, \
              LimitNOFILE) or lower max-connections"
@@ -317,23 +341,23 @@ impl Worker {
 
     /// Counts a connection in, for which others may have to go.
     fn make_room(&mut self, remote: Option<IpAddr>) -> bool {
-        if self.shared.admission.is_full() {
+        if self.admission.is_full() {
             let Some(token) = self.table.most_dispensable() else { return false };
             self.desk.service.stats.connections_refused.add();
             self.close(token);
         }
         let user = self.user(remote);
-        if self.shared.admission.admit(user) {
+        if self.admission.admit(user) {
             return true;
         }
-        // The user's own connection that is idle longest makes room for its newest.
+        // The user's own connection that waits longest makes room for its newest.
         let own = |other: &Connection| other.remote.map(user_network) == user;
-        let Some(token) = self.table.oldest_where(Phase::Idle, IDLE_SEARCH_MAX, own) else {
+        let Some(token) = self.table.longest_waiting(OWN_SEARCH_MAX, own) else {
             return false;
         };
         self.desk.service.stats.connections_refused.add();
         self.close(token);
-        self.shared.admission.admit(user)
+        self.admission.admit(user)
     }
 
     /// Whose connection it is for the bound on one user's; a trusted proxy speaks for many.
@@ -385,7 +409,8 @@ impl Worker {
     /// Gives a connection that was kept to the operator's threads.
     fn release(&mut self, token: u32) {
         let Some(connection) = self.table.remove(token) else { return };
-        self.shared.admission.release(self.user(connection.remote));
+        let user = self.user(connection.remote);
+        self.admission.release(user);
         let _ = epoll::delete(&self.epoll, &connection.socket);
         self.hand_over(connection);
     }
@@ -413,7 +438,8 @@ impl Worker {
 
     fn close(&mut self, token: u32) {
         if let Some(connection) = self.table.remove(token) {
-            self.shared.admission.release(self.user(connection.remote));
+            let user = self.user(connection.remote);
+            self.admission.release(user);
         }
     }
 
@@ -431,7 +457,7 @@ impl Worker {
         }
         self.desk.stopping = true;
         for nth in 0..self.shared.listeners.len() {
-            self.accept(nth);
+            self.accept(nth, HTTP_BACKLOG as usize);
         }
         self.end_accepting();
         self.accept_at = None;

@@ -27,10 +27,12 @@ pub struct Client {
 }
 
 /// The client behind a connection from `remote`, `None` for a Unix socket, which only a proxy on
-/// this host connects to. `forwarded_for` are the X-Forwarded-For lines in order.
+/// this host connects to. `forwarded_for` are the X-Forwarded-For lines in order, `proxied` whether
+/// any header tells of a proxy.
 pub fn client_address(
     remote: Option<IpAddr>,
     forwarded_for: &[&[u8]],
+    proxied: bool,
     trusted: &[Subnet],
 ) -> Result<Client, Refused> {
     let remote = remote.map(subnet::canonical);
@@ -38,7 +40,8 @@ pub fn client_address(
     if let Some(ip) = remote
         && !is_trusted(ip)
     {
-        return Ok(Client { ip, may_name_address: subnet::is_local(ip) });
+        // Through a proxy on the host that nobody has configured, everybody would seem local.
+        return Ok(Client { ip, may_name_address: subnet::is_local(ip) && !proxied });
     }
     let mut client = None;
     for entry in entries_from_right(forwarded_for) {
@@ -51,7 +54,7 @@ pub fn client_address(
             break;
         }
     }
-    client.or(remote.map(|ip| Client { ip, may_name_address: true })).ok_or_else(|| {
+    client.or(remote.map(|ip| Client { ip, may_name_address: !proxied })).ok_or_else(|| {
         let problem = "missing, and a Unix socket has no address of its own";
         Refused::parameter("x-forwarded-for", problem)
     })
@@ -79,7 +82,7 @@ mod tests {
     fn client(remote: Option<&str>, lines: &[&str]) -> Result<(String, bool), String> {
         let trusted = ["10.0.0.0/8", "::1"].map(|text| text.parse().expect("a subnet"));
         let lines: Vec<&[u8]> = lines.iter().map(|line| line.as_bytes()).collect();
-        match client_address(remote.map(ip), &lines, &trusted) {
+        match client_address(remote.map(ip), &lines, !lines.is_empty(), &trusted) {
             Ok(client) => Ok((client.ip.to_string(), client.may_name_address)),
             Err(refused) => Err(refused.reason),
         }
@@ -94,7 +97,9 @@ mod tests {
         assert_eq!(client(Some("203.0.113.9"), &[]), Ok(found("203.0.113.9", false)));
         assert_eq!(client(Some("203.0.113.9"), &["10.0.0.1"]), Ok(found("203.0.113.9", false)));
         assert_eq!(client(Some("203.0.113.9"), &["abc"]), Ok(found("203.0.113.9", false)));
-        assert_eq!(client(Some("192.168.1.7"), &["8.8.8.8"]), Ok(found("192.168.1.7", true)));
+        assert_eq!(client(Some("192.168.1.7"), &[]), Ok(found("192.168.1.7", true)));
+        let unknown_proxy = client(Some("192.168.1.7"), &["8.8.8.8"]);
+        assert_eq!(unknown_proxy, Ok(found("192.168.1.7", false)), "it may speak for anybody");
         assert_eq!(client(Some("::ffff:203.0.113.9"), &[]), Ok(found("203.0.113.9", false)));
     }
 
@@ -124,9 +129,9 @@ mod tests {
     #[test]
     fn a_trusted_proxy_without_the_header_speaks_for_itself() {
         assert_eq!(client(Some("10.0.0.1"), &[]), Ok(found("10.0.0.1", true)));
-        assert_eq!(client(Some("10.0.0.1"), &["", " , "]), Ok(found("10.0.0.1", true)));
+        assert_eq!(client(Some("10.0.0.1"), &["", " , "]), Ok(found("10.0.0.1", false)));
         let trusted = ["203.0.113.0/24".parse().expect("a subnet")];
-        let alone = client_address(Some(ip("203.0.113.1")), &[], &trusted);
+        let alone = client_address(Some(ip("203.0.113.1")), &[], false, &trusted);
         assert_eq!(alone, Ok(Client { ip: ip("203.0.113.1"), may_name_address: true }));
     }
 
@@ -173,7 +178,7 @@ mod tests {
         for _ in 0..4000 {
             let length = random.usize(..40);
             let line: Vec<u8> = (0..length).map(|_| b"10.:,[] f\xff"[random.usize(..10)]).collect();
-            let _ = client_address(None, &[&line, b"10.1.1.1"], &trusted);
+            let _ = client_address(None, &[&line, b"10.1.1.1"], true, &trusted);
         }
     }
 }

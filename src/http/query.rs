@@ -320,7 +320,14 @@ fn parse_info_hash(value: &[u8]) -> Result<InfoHash, Refused> {
         40 => InfoHash::from_hex(&bytes),
         _ => None,
     };
-    hash.ok_or_else(|| wrong_length("info_hash", length))
+    hash.ok_or_else(|| match length {
+        // Somebody has typed or cut a hash in hex.
+        36..=44 => {
+            let problem = format_args!("{length} characters, expected 20 bytes or 40 hex digits");
+            Refused::parameter("info_hash", problem)
+        }
+        _ => wrong_length("info_hash", length),
+    })
 }
 
 fn parse_peer_id(value: &[u8]) -> Result<PeerId, Refused> {

@@ -17,8 +17,7 @@ use crate::limits::{
     HTTP_DRAIN_MILLIS_MAX, HTTP_HEAD_MILLIS_MAX, HTTP_IDLE_MILLIS_MAX, HTTP_WRITE_MILLIS_MAX,
 };
 
-/// What a connection is waiting for. The order is that in which connections are given up when there
-/// are too many.
+/// What a connection is waiting for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Phase {
     /// The first byte of a request.
@@ -191,15 +190,20 @@ impl Table {
         deadlines.filter(|&(at, _)| at <= now).map(|(_, token)| token).next()
     }
 
-    /// The connection to give up when there are too many: the one idle longest, or if none is idle,
-    /// the one that has kept us waiting longest.
+    /// The connection to give up when there are too many: the one that has kept us waiting longest
+    /// for a request, whole or begun (a byte now and then must not be worth more than patience), or
+    /// if there is none, the one that is slowest to take its reply.
     #[must_use]
     pub fn most_dispensable(&self) -> Option<u32> {
-        Phase::ALL
-            .into_iter()
-            .filter_map(|phase| self.deadline(phase))
-            .map(|(_, token)| token)
-            .next()
+        self.longest_waiting(1, |_| true).or(self.oldest_where(Phase::Write, 1, |_| true))
+    }
+
+    /// Of those that `is` accepts, the one that has kept us waiting longest for a request; only the
+    /// `among` oldest of each phase are asked about.
+    pub fn longest_waiting(&self, among: usize, is: impl Fn(&Connection) -> bool) -> Option<u32> {
+        let phases = [Phase::Idle, Phase::Drain, Phase::Head];
+        let tokens = phases.into_iter().filter_map(|phase| self.oldest_where(phase, among, &is));
+        tokens.min_by_key(|&token| self.slots.get(token as usize)?.as_ref().map(|e| e.since))
     }
 
     /// Of the `among` connections longest in `phase`, the first that `is` accepts.
@@ -317,13 +321,14 @@ mod tests {
     }
 
     #[test]
-    fn the_connection_idle_longest_is_the_first_to_go() {
+    fn the_connection_that_waits_longest_for_a_request_is_the_first_to_go() {
         let mut table = Table::new();
         let write = table.insert(connection(), Phase::Write, 0);
-        let head = table.insert(connection(), Phase::Head, 1);
-        let idle = [2, 3, 4].map(|now| table.insert(connection(), Phase::Idle, now));
+        let idle = [1, 2, 4].map(|now| table.insert(connection(), Phase::Idle, now));
+        let head = table.insert(connection(), Phase::Head, 3);
         table.restart_phase(idle[0], Phase::Idle, 5);
-        for wanted in [idle[1], idle[2], idle[0], head, write] {
+        assert_eq!(table.longest_waiting(1, |_| false), None);
+        for wanted in [idle[1], head, idle[2], idle[0], write] {
             assert_eq!(table.most_dispensable(), Some(wanted));
             assert!(table.remove(wanted).is_some());
         }

@@ -18,7 +18,8 @@ use std::thread::{self, JoinHandle};
 
 use tiny_http::{HTTPVersion, Request, Server};
 
-use crate::limits::HTTP_BODY_BYTES_MAX;
+use crate::clock::Clock;
+use crate::limits::{HTTP_BODY_BYTES_MAX, TINY_STOP_LOOK_MILLIS};
 use crate::listen::{Listener, SocketFile};
 use crate::log;
 use crate::request::Seconds;
@@ -81,15 +82,18 @@ impl Engine {
         Ok(engine)
     }
 
-    /// Lets each thread finish the request it has, and returns.
-    pub fn stop(self) {
+    /// Lets each thread finish the request it has until `deadline_millis` of the clock, and
+    /// returns. A thread that still writes to a client which takes nothing is left behind:
+    /// `tiny_http` gives no way to end its write.
+    pub fn stop(self, clock: &Clock, deadline_millis: u64) {
         self.stopping.store(true, Ordering::Relaxed);
         for server in &self.servers {
             // One call wakes one thread.
             self.workers.iter().for_each(|_| server.unblock());
         }
-        for worker in self.workers {
-            let _ = worker.join();
+        let ended = || self.workers.iter().all(JoinHandle::is_finished);
+        while !ended() && clock.millis() < deadline_millis {
+            clock.wait(deadline_millis.min(clock.millis() + TINY_STOP_LOOK_MILLIS), ended);
         }
         drop(self.files);
     }

@@ -263,7 +263,10 @@ fn a_refusal_names_the_parameter_and_quotes_its_value() {
         (format!("info_hash=&{ID}&port=1"), "info_hash: missing"),
         ("info_hash=aaaaaaaaaaaaaaaaaaa".to_owned(), "info_hash: 19 bytes, expected 20"),
         (format!("{HASH}%20aa"), "info_hash: 23 bytes, expected 20"),
-        (format!("info_hash={}", "g".repeat(40)), "info_hash: 40 bytes, expected 20"),
+        (
+            format!("info_hash={}", "g".repeat(40)),
+            "info_hash: 40 characters, expected 20 bytes or 40 hex digits",
+        ),
         (format!("info_hash={}", "a".repeat(999)), "info_hash: 999 bytes, expected 20"),
         ("info_hash=ab%zzcd".to_owned(), r#"info_hash: "%zz" is not a percent escape"#),
         (HASH.to_owned(), "peer_id: missing"),

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use rustix::process::Signal;
 
 use crate::answer::announced;
-use crate::connection::{Connection, announce, hash, peer};
+use crate::connection::{Connection, announce, get, hash, loopback, peer};
 use crate::harness::{Engine, Server, eventually};
 
 fn announce_is_served(server: &Server) {
@@ -82,7 +82,38 @@ fn a_request_never_finished_holds_a_stop_for_five_seconds_at_most() {
     assert_eq!(server.wait().code(), Some(0));
     let waited = begun.elapsed();
     assert!(waited >= Duration::from_secs(4), "it had {waited:?} to finish");
+    assert!(waited < Duration::from_secs(8), "and no more than 5 s: {waited:?}");
     half.expect_end();
+}
+
+#[test]
+fn a_client_that_takes_nothing_does_not_hold_up_a_stop_of_tiny_http() {
+    let mut server = Server::with(Engine::TinyHttp, &["--workers", "1"]);
+    let mut greedy = Connection::with_room(loopback(1), server.tcp(), Some(4096));
+    // More than the socket takes, from a client that reads none of it.
+    greedy.send(get("/").repeat(10_000));
+    let begun = Instant::now();
+    server.signal(Signal::TERM);
+    assert_eq!(server.wait().code(), Some(0));
+    let waited = begun.elapsed();
+    assert!(waited < Duration::from_secs(8), "5 s and no more: {waited:?}");
+}
+
+#[test]
+fn who_has_connected_before_a_stop_is_still_answered() {
+    let mut server = Server::start(&["--workers", "1"]);
+    server.signal(Signal::STOP);
+    // More than are accepted in one go.
+    let mut waiting: Vec<Connection> = (0..200).map(|_| server.connect()).collect();
+    for connection in &mut waiting {
+        connection.send(get("/health"));
+    }
+    server.signal(Signal::TERM);
+    server.signal(Signal::CONT);
+    for connection in &mut waiting {
+        assert_eq!(connection.reply().status, 200);
+    }
+    assert_eq!(server.wait().code(), Some(0));
 }
 
 #[test]

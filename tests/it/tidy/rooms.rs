@@ -71,7 +71,7 @@ const ROOMS: &[Room] = &[
     room("store", Edge, &["store::*"]),
     room("store::*", Edge, &["log", "store::*"]),
     room("sweeper", Edge, &["log", "store"]),
-    room("http", Server, &["http::*", "http::operator"]),
+    room("http", Server, &["http::*", "http::operator", "log"]),
     room("http::operator", Server, &["http", "http::*", "store"]),
     room("http::*", Server, &["http", "http::*", "http::operator", "listen", "log"]),
     room("udp", Server, &["log", "udp::*"]),
