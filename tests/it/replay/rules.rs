@@ -177,3 +177,36 @@ fn announce_addresses_are_believed_from_this_host_and_not_through_a_proxy() {
     let near = "X-Forwarded-For: 192.168.7.7\r\n";
     assert_eq!(listed("&ip=192.0.2.5", near), "192.0.2.5:6881");
 }
+
+#[test]
+fn clients_are_told_to_call_at_different_times_before_they_would_expire() {
+    let server = Server::start(&[]);
+    let mut intervals: Vec<i64> = (1..=64)
+        .map(|number| {
+            let target = announce(&hash(1), &peer(number), 6881, 1, "");
+            announced(&server.get(target)).interval
+        })
+        .collect();
+    intervals.sort_unstable();
+    assert!(intervals[0] >= 900 && intervals[63] <= 956, "{intervals:?}");
+    // Each of 57 values is as likely as any other: fewer than 16 of 64 would be one in 10^20.
+    intervals.dedup();
+    assert!(intervals.len() >= 16, "{intervals:?}");
+}
+
+#[test]
+fn behind_a_proxy_that_nobody_has_configured_nobody_names_an_address() {
+    let server = Server::start(&[]);
+    for (number, header) in [(1, "X-Forwarded-For: 198.51.100.7"), (2, "Via: 1.1 nginx")] {
+        let torrent = hash(number);
+        let target = announce(&torrent, &peer(1), 6881, 1, "&ip=203.0.113.99");
+        let request = String::from_utf8(get_and_close(target)).expect("a target in ASCII");
+        let mut connection = server.connect();
+        connection.send(request.replace("\r\n\r\n", &format!("\r\n{header}\r\n\r\n")));
+        connection.reply();
+        let other = announced(&server.get(announce(&torrent, &peer(2), 6882, 1, "")));
+        let listed: Vec<String> = other.peers.iter().map(SocketAddr::to_string).collect();
+        assert_eq!(listed, ["127.0.0.1:6881"], "{header}");
+    }
+    server.wait_for_log("is not in trusted-proxies");
+}
