@@ -1,7 +1,8 @@
 //! How many connections are kept, and how much is read from one.
 //!
-//! At a bound the connection idle longest goes and the newest is served, for one address and for
-//! all of them together. Sources: `limits`, RFC 9110 sections 15.5.14 and 15.5.15.
+//! At a bound the connection that has waited longest for a request goes and the newest is served,
+//! for one address and for all of them together. Sources: `limits`, RFC 9110 sections 15.5.14 and
+//! 15.5.15.
 
 use crate::answer::announced;
 use crate::connection::{Connection, announce, hash, peer};
@@ -47,6 +48,25 @@ fn of_too_many_connections_in_all_the_one_idle_longest_goes() {
     ask([&mut e]);
     c.expect_end();
     ask([&mut a, &mut d, &mut e]);
+    tracker.running.stop().expect("a stop");
+}
+
+#[test]
+fn heads_that_are_never_finished_do_not_keep_out_who_asks() {
+    let tracker = Tracker::start(&[("max-connections", "5")]);
+    let begin = |last: u8| {
+        let mut slow = tracker.connect_from(last);
+        slow.send("G");
+        slow
+    };
+    let mut slow: Vec<Connection> = (1..=4).map(begin).collect();
+    tracker.pass(5);
+    let mut honest = tracker.connect_from(9);
+    ask([&mut honest]);
+    tracker.running.advance(5);
+    slow.extend((5..=7).map(begin));
+    ask([&mut honest]);
+    slow.remove(0).expect_end();
     tracker.running.stop().expect("a stop");
 }
 
