@@ -179,6 +179,9 @@ pub const PORT_TRIES_MAX: usize = 32;
 
 /// What is in flight at a stop has this long to finish.
 pub const STOP_MILLIS_MAX: u64 = 5_000;
+/// A request may still come within this on a connection that has none at a stop: it may be on its
+/// way.
+pub const STOP_IDLE_MILLIS: u64 = 100;
 /// How often a stop looks whether the threads of `tiny_http` have ended.
 pub const TINY_STOP_LOOK_MILLIS: u64 = 20;
 /// Between two log lines of the same cause.

@@ -29,7 +29,8 @@ use rustix::io::Errno;
 use rustix::net::{SendFlags, Shutdown, SocketFlags};
 
 use crate::limits::{
-    HTTP_ACCEPT_BURST, HTTP_BACKLOG, HTTP_DRAIN_BYTES_MAX, HTTP_READ_BYTES, STOP_MILLIS_MAX,
+    HTTP_ACCEPT_BURST, HTTP_BACKLOG, HTTP_DRAIN_BYTES_MAX, HTTP_READ_BYTES, STOP_IDLE_MILLIS,
+    STOP_MILLIS_MAX,
 };
 use crate::listen::Listener;
 use crate::log::{self, Cause, Level};
@@ -139,6 +140,8 @@ struct Worker {
     accepting: bool,
     /// When accepting goes on after a pause.
     accept_at: Option<u64>,
+    /// At a stop: how long a request may still come on a connection without one.
+    idle_until: Option<u64>,
 }
 
 impl Worker {
@@ -161,6 +164,7 @@ impl Worker {
             now: service.clock.millis(),
             accepting: false,
             accept_at: None,
+            idle_until: None,
         };
         worker.begin_accepting()?;
         Ok(worker)
@@ -195,6 +199,7 @@ impl Worker {
             let stop_at = self.shared.stop_at.load(Ordering::Relaxed);
             if stop_at != u64::MAX {
                 self.begin_stop();
+                self.close_idle();
                 if self.table.is_empty() || self.now >= stop_at {
                     return;
                 }
@@ -205,7 +210,8 @@ impl Worker {
     /// Until the next deadline; for ever if there is none.
     fn timeout(&self) -> Option<Timespec> {
         let stop_at = self.shared.stop_at.load(Ordering::Relaxed);
-        let deadlines = [self.table.next_deadline(), self.accept_at, Some(stop_at)];
+        let deadlines =
+            [self.table.next_deadline(), self.accept_at, self.idle_until, Some(stop_at)];
         let next = deadlines.into_iter().flatten().min()?;
         if next == u64::MAX {
             return None;
@@ -461,8 +467,16 @@ impl Worker {
         }
         self.end_accepting();
         self.accept_at = None;
-        while let Some(token) = self.table.oldest_where(Phase::Idle, 1, |_| true) {
-            self.close(token);
+        self.idle_until = Some(self.now + STOP_IDLE_MILLIS);
+    }
+
+    /// At a stop, closes the connections on which nothing has come in the moment they had for it.
+    fn close_idle(&mut self) {
+        if self.idle_until.is_some_and(|at| at <= self.now) {
+            self.idle_until = None;
+            while let Some(token) = self.table.oldest_where(Phase::Idle, 1, |_| true) {
+                self.close(token);
+            }
         }
     }
 }

@@ -201,7 +201,7 @@ impl Table {
     /// Of those that `is` accepts, the one that has kept us waiting longest for a request; only the
     /// `among` oldest of each phase are asked about.
     pub fn longest_waiting(&self, among: usize, is: impl Fn(&Connection) -> bool) -> Option<u32> {
-        let phases = [Phase::Idle, Phase::Drain, Phase::Head];
+        let phases = [Phase::Head, Phase::Drain, Phase::Idle];
         let tokens = phases.into_iter().filter_map(|phase| self.oldest_where(phase, among, &is));
         tokens.min_by_key(|&token| self.slots.get(token as usize)?.as_ref().map(|e| e.since))
     }

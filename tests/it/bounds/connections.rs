@@ -61,12 +61,14 @@ fn heads_that_are_never_finished_do_not_keep_out_who_asks() {
     };
     let mut slow: Vec<Connection> = (1..=4).map(begin).collect();
     tracker.pass(5);
+    tracker.running.advance(5);
     let mut honest = tracker.connect_from(9);
     ask([&mut honest]);
     tracker.running.advance(5);
     slow.extend((5..=7).map(begin));
     ask([&mut honest]);
     slow.remove(0).expect_end();
+    drop(slow);
     tracker.running.stop().expect("a stop");
 }
 

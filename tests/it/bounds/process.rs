@@ -101,7 +101,7 @@ fn a_client_that_takes_nothing_does_not_hold_up_a_stop_of_tiny_http() {
 
 #[test]
 fn who_has_connected_before_a_stop_is_still_answered() {
-    let mut server = Server::start(&["--workers", "1"]);
+    let mut server = Server::start(&["--workers", "1", "--max-connections-per-ip", "1000"]);
     server.signal(Signal::STOP);
     // More than are accepted in one go.
     let mut waiting: Vec<Connection> = (0..200).map(|_| server.connect()).collect();
