@@ -115,7 +115,14 @@ impl Connection {
         rustix::net::connect(&socket, &address).expect("the server listens");
         let stream = TcpStream::from(socket);
         stream.set_nodelay(true).expect("a TCP socket");
-        Connection::over(stream)
+        let connection = Connection::over(stream);
+        if room.is_some() {
+            // A sender whose receiver has taken nothing for a while asks ever more seldom whether it
+            // does again (RFC 9293 section 3.8.6.1).
+            let patience = Some(6 * PATIENCE);
+            connection.stream.set_read_timeout(patience).expect("a timeout above zero");
+        }
+        connection
     }
 
     /// Connects to a Unix socket.
