@@ -117,8 +117,8 @@ impl Connection {
         stream.set_nodelay(true).expect("a TCP socket");
         let connection = Connection::over(stream);
         if room.is_some() {
-            // A sender whose receiver has taken nothing for a while asks ever more seldom whether it
-            // does again (RFC 9293 section 3.8.6.1).
+            // A sender whose receiver has taken nothing for a while asks ever more seldom whether
+            // it does again (RFC 9293 section 3.8.6.1).
             let patience = Some(6 * PATIENCE);
             connection.stream.set_read_timeout(patience).expect("a timeout above zero");
         }
