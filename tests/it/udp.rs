@@ -43,11 +43,7 @@ fn udp_is_served_on_the_port_of_http_beside_either_engine() {
             server.tcp()
         );
         assert_eq!(server.stdout(), url);
-        assert!(
-            server.stderr().contains(" info  udp: the kernel grants queues of "),
-            "{}",
-            server.stderr()
-        );
+        server.wait_for_log(" info  udp: the kernel grants queues of ");
     }
 }
 
@@ -118,11 +114,7 @@ fn udp_can_be_left_out_or_listen_elsewhere() {
     assert_eq!(udp_sockets(&without), 0);
     let told = Server::start(&["--udp=false", "--udp-listen", "127.0.0.7:0"]);
     assert_eq!((told.udp(), udp_sockets(&told)), (vec![], 0));
-    assert!(
-        told.stderr().contains(" warn  udp is false: nothing listens on udp-listen 127.0.0.7:0\n"),
-        "{}",
-        told.stderr()
-    );
+    told.wait_for_log(" warn  udp is false: nothing listens on udp-listen 127.0.0.7:0\n");
 
     let listen = ["--udp-listen", "127.0.0.7:0", "--udp-listen", "[::1]:0"];
     let elsewhere = Server::start(&listen);
