@@ -237,6 +237,35 @@ pub type Endpoint4 = [u8; 6];
 /// An IPv6 endpoint as the wire has it: address and port, big-endian (BEP 7).
 pub type Endpoint6 = [u8; 18];
 
+/// Puts an IPv4 endpoint together.
+#[must_use]
+pub fn endpoint4(ip: Ipv4Addr, port: u16) -> Endpoint4 {
+    let ([a, b, c, d], [high, low]) = (ip.octets(), port.to_be_bytes());
+    [a, b, c, d, high, low]
+}
+
+/// Puts an IPv6 endpoint together.
+#[must_use]
+pub fn endpoint6(ip: Ipv6Addr, port: u16) -> Endpoint6 {
+    let mut endpoint = [0; 18];
+    endpoint[..16].copy_from_slice(&ip.octets());
+    endpoint[16..].copy_from_slice(&port.to_be_bytes());
+    endpoint
+}
+
+/// Takes an IPv4 endpoint apart.
+#[must_use]
+pub fn split_endpoint4([a, b, c, d, high, low]: Endpoint4) -> (Ipv4Addr, u16) {
+    (Ipv4Addr::new(a, b, c, d), u16::from_be_bytes([high, low]))
+}
+
+/// Takes an IPv6 endpoint apart.
+#[must_use]
+pub fn split_endpoint6(endpoint: Endpoint6) -> (Ipv6Addr, u16) {
+    let [ip @ .., high, low] = endpoint;
+    (Ipv6Addr::from(ip), u16::from_be_bytes([high, low]))
+}
+
 /// The peers of one reply: filled under a shard's lock, encoded after it is released, used again
 /// for the next. Room for [`NUMWANT_MAX`] peers from the start, so it never grows.
 #[derive(Debug)]

@@ -151,9 +151,8 @@ impl Tracker {
             None => self.add_torrent(&mut torrents, hash, &request.info_hash)?,
         };
         let Torrent { swarm, announced, registration, .. } = &mut torrents.all[slot as usize];
-        let downloads = swarm.counts().downloaded;
-        let before = Size::of(swarm);
-        if self.peers_full() || before.peers >= SWARM_PEERS_MAX {
+        let before = swarm.counts();
+        if self.peers_full() || swarm.len() >= SWARM_PEERS_MAX {
             let joins = request.event != Event::Stopped;
             if joins && !swarm.has(&self.keys, &request.identity) {
                 return Err(full("peers", self.limits.peers_max.min(SWARM_PEERS_MAX)));
@@ -161,8 +160,8 @@ impl Tracker {
         }
         *announced = now;
         let counts = swarm.announce(&self.keys, request, now, out);
-        self.count_peers(before, Size::of(swarm));
-        let grown = registration.is_some() && counts.downloaded > downloads;
+        self.count_peers(before, counts);
+        let grown = registration.is_some() && counts.downloaded > before.downloaded;
         drop(torrents);
         if grown {
             let mut completed = self.completed.lock().unwrap_or_else(PoisonError::into_inner);
@@ -297,12 +296,12 @@ impl Tracker {
         *announced = (*announced).max(now);
         swarm.restore_downloads(downloads);
         for (nth, peer) in peers.iter().enumerate() {
-            let before = Size::of(swarm);
-            if self.peers_full() || before.peers >= SWARM_PEERS_MAX {
+            let before = swarm.counts();
+            if self.peers_full() || swarm.len() >= SWARM_PEERS_MAX {
                 return (peers.len() - nth) as u32;
             }
             swarm.restore(&self.keys, peer);
-            self.count_peers(before, Size::of(swarm));
+            self.count_peers(before, swarm.counts());
         }
         0
     }
@@ -352,9 +351,9 @@ impl Tracker {
     fn sweep_torrent(&self, torrents: &mut Torrents, nth: usize, below: u32, now: Seconds) -> u32 {
         let timeout = self.limits.peer_timeout;
         let Torrent { swarm, announced, registration, info_hash } = &mut torrents.all[nth];
-        let before = Size::of(swarm);
+        let before = swarm.counts();
         let below = swarm.expire(&self.keys, now, timeout, below, SWEEP_STEP_PEERS_MAX as u32);
-        self.count_peers(before, Size::of(swarm));
+        self.count_peers(before, swarm.counts());
         if swarm.len() == 0 && registration.is_none() && now.since(*announced) > timeout {
             self.similar.lock().unwrap_or_else(PoisonError::into_inner).remove(info_hash);
             torrents.remove(&self.keys, nth as u32);
@@ -368,13 +367,17 @@ impl Tracker {
         self.shards[shard].0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn count_peers(&self, before: Size, after: Size) {
+    /// Takes the totals on from a swarm as it was to what it is.
+    fn count_peers(&self, before: SwarmCounts, after: SwarmCounts) {
         // A decrease wraps round, as unsigned addition does.
-        if after.peers != before.peers {
-            self.peers.fetch_add(after.peers.wrapping_sub(before.peers), Ordering::Relaxed);
+        let grown = |before: u32, after: u32| after.wrapping_sub(before);
+        let seeders = grown(before.complete, after.complete);
+        let peers = seeders.wrapping_add(grown(before.incomplete, after.incomplete));
+        if peers != 0 {
+            self.peers.fetch_add(peers, Ordering::Relaxed);
         }
-        if after.seeders != before.seeders {
-            self.seeders.fetch_add(after.seeders.wrapping_sub(before.seeders), Ordering::Relaxed);
+        if seeders != 0 {
+            self.seeders.fetch_add(seeders, Ordering::Relaxed);
         }
     }
 
@@ -402,19 +405,6 @@ impl Tracker {
 
     fn peers_full(&self) -> bool {
         self.peers.load(Ordering::Relaxed) >= self.limits.peers_max
-    }
-}
-
-/// What of a swarm the totals count.
-#[derive(Clone, Copy)]
-struct Size {
-    peers: u32,
-    seeders: u32,
-}
-
-impl Size {
-    fn of(swarm: &Swarm) -> Size {
-        Size { peers: swarm.len(), seeders: swarm.counts().complete }
     }
 }
 

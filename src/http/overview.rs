@@ -11,14 +11,13 @@
 )]
 
 use std::io::{self, Write as _};
-use std::net::{Ipv4Addr, Ipv6Addr};
 
 use serde_json::json;
 
 use crate::bencode::encode_bytes;
 use crate::client_name::client_name;
 use crate::percent;
-use crate::request::{Endpoint4, Endpoint6, InfoHash, Seconds};
+use crate::request::{InfoHash, Seconds, split_endpoint4, split_endpoint6};
 use crate::stats::Snapshot;
 use crate::tracker::{Peer, TorrentSummary, Totals, Tracker};
 
@@ -145,8 +144,8 @@ fn encode_peer(out: &mut Vec<u8>, peer: &Peer, last_seen: u64) {
 /// The first endpoint as `ip` and `port`, a second one as `ip6` and `port6`; a peer that is not
 /// listed has the port 0.
 fn encode_endpoints(out: &mut Vec<u8>, peer: &Peer) {
-    let v4 = peer.v4.map(split4);
-    let v6 = peer.v6.map(split6);
+    let v4 = peer.v4.map(split_endpoint4);
+    let v6 = peer.v6.map(split_endpoint6);
     let _ = match (v4, v6) {
         (Some((ip, port)), None) => write!(out, "\"ip\": \"{ip}\", \"port\": {port}, "),
         (None, Some((ip, port))) => write!(out, "\"ip\": \"{ip}\", \"port\": {port}, "),
@@ -156,16 +155,6 @@ fn encode_endpoints(out: &mut Vec<u8>, peer: &Peer) {
         ),
         (None, None) => write!(out, "\"ip\": \"\", \"port\": 0, "),
     };
-}
-
-fn split4([a, b, c, d, high, low]: Endpoint4) -> (Ipv4Addr, u16) {
-    (Ipv4Addr::new(a, b, c, d), u16::from_be_bytes([high, low]))
-}
-
-fn split6(endpoint: Endpoint6) -> (Ipv6Addr, u16) {
-    let [.., high, low] = endpoint;
-    let ip = endpoint.first_chunk::<16>().copied().unwrap_or_default();
-    (Ipv6Addr::from(ip), u16::from_be_bytes([high, low]))
 }
 
 /// A scrape of everything, file by file, as bencode (BEP 48) or as JSON for people.

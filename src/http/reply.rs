@@ -11,14 +11,14 @@
 )]
 
 use std::io::Write as _;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::IpAddr;
 
 use serde_json::{Map, Value, json};
 
 use crate::bencode::{DictEncoder, encode_bytes, encode_end, encode_int, encode_list_begin};
 use crate::percent;
 use crate::request::{
-    Endpoint4, Endpoint6, InfoHash, PeerBuf, PeerId, Refused, Retry, SwarmCounts,
+    InfoHash, PeerBuf, PeerId, Refused, Retry, SwarmCounts, split_endpoint4, split_endpoint6,
 };
 
 /// The form in which a client wants its peers.
@@ -96,19 +96,10 @@ fn encode_peer_list(out: &mut Vec<u8>, peers: &PeerBuf, ids: bool) {
 
 /// Address, port and, where known, id of each peer.
 fn each_peer(peers: &PeerBuf) -> impl Iterator<Item = (IpAddr, u16, Option<PeerId>)> {
-    let v4 = peers.v4.iter().copied().map(split_endpoint4);
-    let v6 = peers.v6.iter().map(split_endpoint6);
+    let v4 = peers.v4.iter().copied().map(split_endpoint4).map(|(ip, port)| (ip.into(), port));
+    let v6 = peers.v6.iter().copied().map(split_endpoint6).map(|(ip, port)| (ip.into(), port));
     let ids = peers.ids.iter().copied().map(Some).chain(std::iter::repeat(None));
     v4.chain(v6).zip(ids).map(|((ip, port), id)| (ip, port, id))
-}
-
-fn split_endpoint4([a, b, c, d, high, low]: Endpoint4) -> (IpAddr, u16) {
-    (Ipv4Addr::new(a, b, c, d).into(), u16::from_be_bytes([high, low]))
-}
-
-fn split_endpoint6(endpoint: &Endpoint6) -> (IpAddr, u16) {
-    let [ip @ .., high, low] = *endpoint;
-    (Ipv6Addr::from(ip).into(), u16::from_be_bytes([high, low]))
 }
 
 /// The address as text in a byte string, whose length stands before it: written aside first.

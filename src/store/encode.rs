@@ -10,13 +10,12 @@
 
 use std::fmt::Write as _;
 use std::io::{self, Write};
-use std::net::{Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
 use crate::limits::STATE_WRITE_BYTES;
 use crate::percent;
 use crate::registration::Registration;
-use crate::request::{Endpoint4, Endpoint6, InfoHash, Seconds};
+use crate::request::{Endpoint4, Endpoint6, InfoHash, Seconds, split_endpoint4, split_endpoint6};
 use crate::tracker::{Peer, Tracker};
 
 use super::crc::Crc;
@@ -221,21 +220,21 @@ fn encode_peer(peer: &Peer, moment: Moment, out: &mut String) {
     out.push('}');
 }
 
-fn push_endpoint4(out: &mut String, [a, b, c, d, high, low]: Endpoint4, between: &str) {
-    for (nth, byte) in Ipv4Addr::new(a, b, c, d).octets().into_iter().enumerate() {
+fn push_endpoint4(out: &mut String, endpoint: Endpoint4, between: &str) {
+    let (ip, port) = split_endpoint4(endpoint);
+    for (nth, byte) in ip.octets().into_iter().enumerate() {
         if nth > 0 {
             out.push('.');
         }
         push_number(out, u64::from(byte));
     }
     out.push_str(between);
-    push_number(out, u64::from(u16::from_be_bytes([high, low])));
+    push_number(out, u64::from(port));
 }
 
 fn push_endpoint6(out: &mut String, endpoint: Endpoint6, between: &str) {
-    let [ip @ .., high, low] = endpoint;
-    let port = u16::from_be_bytes([high, low]);
-    let _ = write!(out, "{}{between}{port}", Ipv6Addr::from(ip));
+    let (ip, port) = split_endpoint6(endpoint);
+    let _ = write!(out, "{ip}{between}{port}");
 }
 
 /// As `write!` would, in a fifth of the time: a million peers have six million numbers.

@@ -17,7 +17,7 @@ use serde::de::{DeserializeSeed, Error, IgnoredAny, MapAccess, SeqAccess, Visito
 
 use crate::limits::{COPY_STEP_PEERS_MAX, PEER_COUNTER_BYTES_MAX};
 use crate::registration::Registration;
-use crate::request::{Endpoint4, Endpoint6, Identity, InfoHash, PeerId, Proof, Seconds, quoted};
+use crate::request::{Identity, InfoHash, PeerId, Proof, Seconds, endpoint4, endpoint6, quoted};
 use crate::subnet::canonical;
 use crate::tracker::{Peer, Tracker};
 
@@ -407,8 +407,8 @@ fn peer(entry: &PeerEntry) -> Option<Peer> {
     for (ip, port) in endpoints {
         let port = u16::try_from(port.number()).ok()?;
         match ip.filter(|_| port != 0) {
-            Some(IpAddr::V4(ip)) => peer.v4 = Some(endpoint4(ip.octets(), port)),
-            Some(IpAddr::V6(ip)) => peer.v6 = Some(endpoint6(ip.octets(), port)),
+            Some(IpAddr::V4(ip)) => peer.v4 = Some(endpoint4(ip, port)),
+            Some(IpAddr::V6(ip)) => peer.v6 = Some(endpoint6(ip, port)),
             None => {}
         }
     }
@@ -431,16 +431,4 @@ fn address(text: &Scalar) -> Result<Option<IpAddr>, AddrParseError> {
         "" => Ok(None),
         text => text.parse().map(|ip| Some(canonical(ip))),
     }
-}
-
-fn endpoint4(ip: [u8; 4], port: u16) -> Endpoint4 {
-    let ([a, b, c, d], [high, low]) = (ip, port.to_be_bytes());
-    [a, b, c, d, high, low]
-}
-
-fn endpoint6(ip: [u8; 16], port: u16) -> Endpoint6 {
-    let mut endpoint = [0; 18];
-    endpoint[..16].copy_from_slice(&ip);
-    endpoint[16..].copy_from_slice(&port.to_be_bytes());
-    endpoint
 }

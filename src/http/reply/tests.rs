@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::bencode::{self, Value as Bencoded};
+use std::net::{Ipv4Addr, Ipv6Addr};
 
 /// BEP 3, 7, 23, 24 and, after `peers6`, the warning. Keys at 1 `complete`, 14 `downloaded`,
 /// 30 `external ip` (4 bytes), 50 `incomplete`, 66 `interval`, 81 `min interval`, 100 `peers`

@@ -5,7 +5,8 @@
 
 use crate::limits::PEER_COUNTER_BYTES_MAX;
 use crate::request::{
-    AnnounceRequest, Endpoint4, Endpoint6, Event, Identity, PeerId, Proof, Seconds,
+    AnnounceRequest, Endpoint4, Endpoint6, Event, Identity, PeerId, Proof, Seconds, endpoint4,
+    endpoint6,
 };
 
 pub(super) const NOT_LISTED_4: Endpoint4 = [0; 6];
@@ -62,8 +63,8 @@ impl Peer {
 
     /// The peer as it is after an announce of its own.
     pub(super) fn announced(mut self, request: &AnnounceRequest, now: Seconds) -> Peer {
-        let v4 = request.v4.map(|ip| endpoint4(ip.octets(), request.port));
-        let v6 = request.v6.map(|ip| endpoint6(ip.octets(), request.port));
+        let v4 = request.v4.map(|ip| endpoint4(ip, request.port));
+        let v6 = request.v6.map(|ip| endpoint6(ip, request.port));
         (self.v4, self.v4_unmentioned) = mentioned(self.v4, v4, self.v4_unmentioned);
         (self.v6, self.v6_unmentioned) = mentioned(self.v6, v6, self.v6_unmentioned);
         if request.port == 0 {
@@ -115,18 +116,6 @@ fn mentioned<E>(known: Option<E>, announced: Option<E>, unmentioned: u8) -> (Opt
         (Some(endpoint), None) => (Some(endpoint), unmentioned + 1),
         (None, None) => (None, 0),
     }
-}
-
-pub(super) fn endpoint4(ip: [u8; 4], port: u16) -> Endpoint4 {
-    let ([a, b, c, d], [high, low]) = (ip, port.to_be_bytes());
-    [a, b, c, d, high, low]
-}
-
-pub(super) fn endpoint6(ip: [u8; 16], port: u16) -> Endpoint6 {
-    let mut endpoint = NOT_LISTED_6;
-    endpoint[..16].copy_from_slice(&ip);
-    endpoint[16..].copy_from_slice(&port.to_be_bytes());
-    endpoint
 }
 
 /// The groups, in the order of their slots: those who want data first, and within each half the

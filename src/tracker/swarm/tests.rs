@@ -3,10 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-use super::peer::{endpoint4, endpoint6};
 use super::*;
 use crate::limits::PEER_COUNTER_BYTES_MAX;
-use crate::request::{InfoHash, NumWant, Proof};
+use crate::request::{InfoHash, NumWant, Proof, endpoint4, endpoint6};
 
 const TIMEOUT: u32 = 1800;
 
@@ -195,9 +194,9 @@ fn assert_agrees(swarm: &Swarm, model: &BTreeMap<u8, Model>, counts: SwarmCounts
         let peer = swarm.peer(slot);
         let known = &model[&peer.identity.peer_id.0[19]];
         assert_eq!((peer.left, peer.paused), (known.left, known.paused));
-        let v4 = known.v4.map(|(host, port)| endpoint4([10, 0, 0, host], port));
+        let v4 = known.v4.map(|(host, port)| endpoint4(Ipv4Addr::new(10, 0, 0, host), port));
         assert_eq!(peer.v4, v4);
-        let v6 = |host| Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, u16::from(host)).octets();
+        let v6 = |host| Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, u16::from(host));
         assert_eq!(peer.v6, known.v6.map(|(host, port)| endpoint6(v6(host), port)));
     }
     let seeders = model.values().filter(|peer| peer.left == 0).count() as u32;
