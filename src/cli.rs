@@ -12,12 +12,24 @@ use std::process::ExitCode;
 
 use clap::builder::Command;
 use clap::error::{ContextKind, ContextValue, ErrorKind as UsageKind};
+use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches};
 
 use crate::config::{ConfigOption, Kind, OPTIONS};
 use crate::request::quoted;
 
+mod completions;
 mod serve;
+
+/// A command beside `serve`: its arguments and what it does with them and our variables.
+struct Subcommand {
+    command: fn() -> Command,
+    run: fn(&ArgMatches, &[(String, String)]) -> Result<(), Failure>,
+}
+
+/// The commands beside `serve`, in the order of the help.
+const SUBCOMMANDS: [Subcommand; 1] =
+    [Subcommand { command: completions::command, run: completions::run }];
 
 /// What the program is, above the options of `--help`.
 const ABOUT: &str = "\
@@ -71,18 +83,44 @@ fn dispatch(
     arguments: impl IntoIterator<Item = OsString>,
     environment: impl IntoIterator<Item = (OsString, OsString)>,
 ) -> Result<(), Failure> {
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    let named = arguments.get(1).and_then(|name| name.to_str()).and_then(subcommand);
     let matches = match command().try_get_matches_from(arguments) {
         Ok(matches) => matches,
         Err(shown) if !shown.use_stderr() => return print(&shown.to_string()),
-        Err(error) => return Err(Failure::Usage(usage_error(&error))),
+        Err(error) => return Err(Failure::Usage(usage_error(&error, named.map(name_of)))),
     };
     let environment = variables(environment).map_err(Failure::Usage)?;
     // The flags of `serve` may stand before its name too, or without it.
-    let levels: Vec<&ArgMatches> = match matches.subcommand() {
-        Some((_, serve)) => vec![&matches, serve],
-        None => vec![&matches],
-    };
-    serve::run(&levels, &environment)
+    match matches.subcommand() {
+        None => serve::run(&[&matches], &environment),
+        Some(("serve", serve)) => serve::run(&[&matches, serve], &environment),
+        Some((name, given)) => {
+            let meant = subcommand(name).expect("clap knows the commands of the table alone");
+            only_serve_takes_options(&matches, name)?;
+            (meant.run)(given, &environment)
+        }
+    }
+}
+
+/// The command of this name in the table.
+fn subcommand(name: &str) -> Option<&'static Subcommand> {
+    SUBCOMMANDS.iter().find(|meant| (meant.command)().get_name() == name)
+}
+
+fn name_of(meant: &Subcommand) -> String {
+    (meant.command)().get_name().to_owned()
+}
+
+/// Refuses options of the tracker before the name of another command, where they mean nothing.
+fn only_serve_takes_options(root: &ArgMatches, name: &str) -> Result<(), Failure> {
+    let on_line = |id: &&clap::Id| root.value_source(id.as_str()) == Some(ValueSource::CommandLine);
+    match root.ids().find(on_line) {
+        None => Ok(()),
+        Some(id) => Err(Failure::Usage(format!(
+            "--{id} is an option of the tracker, not of {name}; see muster {name} --help"
+        ))),
+    }
 }
 
 /// The whole command line.
@@ -97,6 +135,7 @@ fn command() -> Command {
         .after_long_help(MORE)
         .args(serve_arguments())
         .subcommand(serve.args(serve_arguments()))
+        .subcommands(SUBCOMMANDS.iter().map(|subcommand| (subcommand.command)()))
 }
 
 /// The arguments of `serve`: those of the table and its own two.
@@ -137,8 +176,12 @@ fn argument(option: &'static ConfigOption) -> Arg {
     }
 }
 
-/// What clap says in several lines, as one.
-fn usage_error(error: &clap::Error) -> String {
+/// What clap says in several lines, as one; `named` is the command it was said of, if not `serve`.
+fn usage_error(error: &clap::Error, named: Option<String>) -> String {
+    let help = match named {
+        Some(name) => format!("muster {name} --help"),
+        None => "muster --help".to_owned(),
+    };
     let context = |kind| match error.get(kind) {
         Some(ContextValue::String(text)) => Some(text.clone()),
         Some(ContextValue::Strings(texts)) => texts.first().cloned(),
@@ -157,14 +200,14 @@ fn usage_error(error: &clap::Error) -> String {
         let what = if invalid.starts_with('-') { "flag" } else { "command" };
         let advice = match context(suggested) {
             Some(nearest) => format!("did you mean {nearest}?"),
-            None => "see muster --help for all there are".to_owned(),
+            None => format!("see {help} for all there are"),
         };
         return format!("unknown {what} {}, {advice}", invalid.escape_debug());
     }
     let text = error.to_string();
     let first = text.split("\n\n").next().unwrap_or_default();
     let words: Vec<&str> = first.trim_start_matches("error:").split_whitespace().collect();
-    format!("{}; see muster --help", words.join(" "))
+    format!("{}; see {help}", words.join(" "))
 }
 
 /// The variables that are ours, as text.
@@ -219,7 +262,10 @@ mod tests {
 
     fn usage_of(arguments: &[&str]) -> String {
         let arguments = std::iter::once("muster").chain(arguments.iter().copied());
-        usage_error(&command().try_get_matches_from(arguments).expect_err("wrong usage"))
+        match dispatch(arguments.map(OsString::from), []) {
+            Err(Failure::Usage(text)) => text,
+            _ => panic!("wrong usage"),
+        }
     }
 
     #[test]
@@ -246,6 +292,19 @@ mod tests {
         ] {
             assert_eq!(usage_of(arguments), wanted);
         }
+    }
+
+    #[test]
+    fn wrong_usage_of_another_command_names_its_own_help() {
+        assert_eq!(
+            usage_of(&["completions", "--x"]),
+            "unknown flag --x, see muster completions --help for all there are"
+        );
+        assert_eq!(
+            usage_of(&["--workers", "1", "completions", "bash"]),
+            "--workers is an option of the tracker, not of completions; see muster completions \
+             --help"
+        );
     }
 
     #[test]
