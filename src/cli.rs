@@ -24,8 +24,11 @@ mod serve;
 /// A command beside `serve`: its arguments and what it does with them and our variables.
 struct Subcommand {
     command: fn() -> Command,
-    run: fn(&ArgMatches, &[(String, String)]) -> Result<(), Failure>,
+    run: fn(&ArgMatches, &Variables) -> Result<(), Failure>,
 }
+
+/// The `MUSTER_*` variables, by their whole names.
+type Variables = [(String, String)];
 
 /// The commands beside `serve`, in the order of the help.
 const SUBCOMMANDS: [Subcommand; 1] =

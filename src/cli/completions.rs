@@ -4,7 +4,7 @@ use clap::builder::{Command, EnumValueParser};
 use clap::{Arg, ArgMatches};
 use clap_complete::Shell;
 
-use super::{Failure, print};
+use super::{Failure, Variables, print};
 
 /// What stands below the arguments of `--help`.
 const MORE: &str = "\
@@ -27,7 +27,7 @@ pub(super) fn command() -> Command {
 }
 
 /// Prints the completions.
-pub(super) fn run(given: &ArgMatches, _variables: &[(String, String)]) -> Result<(), Failure> {
+pub(super) fn run(given: &ArgMatches, _variables: &Variables) -> Result<(), Failure> {
     let shell: Shell = *given.get_one("shell").expect("clap requires it");
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut super::command(), "muster", &mut script);
