@@ -19,6 +19,9 @@ use crate::config::{ConfigOption, Kind, OPTIONS};
 use crate::request::quoted;
 
 mod completions;
+// Its first users are on their way.
+#[allow(dead_code)]
+mod progress;
 mod serve;
 
 /// A command beside `serve`: its arguments and what it does with them and our variables.
