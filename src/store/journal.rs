@@ -9,11 +9,11 @@
 //! A write that fails is taken back; if even that fails, what follows goes to a new generation: the
 //! length of this one is not known any more.
 
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 use std::fs::File;
 use std::io::{self, Write as _};
 
-use serde::Deserialize;
+use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
 
 use crate::registration::Registration;
 use crate::request::{InfoHash, quoted};
@@ -21,7 +21,7 @@ use crate::request::{InfoHash, quoted};
 use super::crc::Crc;
 use super::encode::encode_info;
 use super::folder::{Folder, failed};
-use super::scalar::{Info, Scalar};
+use super::scalar::{Fields, Info, Scalar, Text, deserialize_fields};
 
 /// Something acknowledged.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -146,20 +146,63 @@ pub fn parse_journal(bytes: &[u8]) -> Lines {
     lines
 }
 
-#[derive(Deserialize)]
+/// What a line holds: one of the two.
+#[derive(Default)]
 struct Json<'j> {
-    #[serde(borrow)]
     register: Option<Info<'j>>,
-    #[serde(borrow)]
     completed: Option<Completed<'j>>,
 }
 
-#[derive(Deserialize)]
+struct JsonVisitor;
+
+impl<'de> Visitor<'de> for JsonVisitor {
+    type Value = Json<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str("an object with an entry of a journal")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Json<'de>, A::Error> {
+        let mut json = Json::default();
+        while let Some(Text(key)) = map.next_key()? {
+            match key.as_ref() {
+                "register" => json.register = map.next_value()?,
+                "completed" => json.completed = map.next_value()?,
+                _ => _ = map.next_value::<IgnoredAny>()?,
+            }
+        }
+        Ok(json)
+    }
+}
+
+impl<'de> Deserialize<'de> for Json<'de> {
+    fn deserialize<D: Deserializer<'de>>(json: D) -> Result<Self, D::Error> {
+        json.deserialize_map(JsonVisitor)
+    }
+}
+
+#[derive(Default)]
 struct Completed<'j> {
-    #[serde(borrow)]
     info_hash: Scalar<'j>,
-    #[serde(borrow)]
     count: Scalar<'j>,
+}
+
+impl<'j> Fields<'j> for Completed<'j> {
+    const WHAT: &'static str = "an object with an info_hash and a count";
+
+    fn field(&mut self, key: &str) -> Option<&mut Scalar<'j>> {
+        match key {
+            "info_hash" => Some(&mut self.info_hash),
+            "count" => Some(&mut self.count),
+            _ => None,
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Completed<'de> {
+    fn deserialize<D: Deserializer<'de>>(json: D) -> Result<Self, D::Error> {
+        deserialize_fields(json)
+    }
 }
 
 fn parse_line(line: &[u8]) -> Result<Entry, String> {
@@ -178,5 +221,29 @@ fn parse_line(line: &[u8]) -> Result<Entry, String> {
     }
     let completed = json.completed.ok_or("neither register nor completed")?;
     let info_hash = completed.info_hash.info_hash().ok_or("completed: no info_hash")?;
+    if completed.count == Scalar::Nothing {
+        return Err("completed: no count".to_owned());
+    }
     Ok(Entry::Completed(info_hash, completed.count.number().min(u64::from(u32::MAX)) as u32))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_without_what_an_entry_needs_is_none() {
+        let hash = "d1101a2b9d202811a05e8c57c557a20bf974dc8a";
+        let counted = format!(r#"{{"completed": {{"info_hash": "{hash}"}}}}"#);
+        for (json, error) in [
+            ("{}", "neither register nor completed"),
+            (r#"{"completed": null}"#, "neither register nor completed"),
+            (r#"{"register": {"name": "a"}}"#, "register: no info_hash"),
+            (r#"{"completed": {"count": 1}}"#, "completed: no info_hash"),
+            (counted.as_str(), "completed: no count"),
+        ] {
+            let line = format!("{:08x} {json}", Crc::of(json.as_bytes()));
+            assert_eq!(parse_line(line.as_bytes()), Err(error.to_owned()), "{json}");
+        }
+    }
 }

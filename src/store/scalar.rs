@@ -2,12 +2,16 @@
 //! a fraction, and what is no single value counts as missing.
 //!
 //! [`Scalar`] is one value, borrowed from the file where that goes; the rest are the objects made
-//! of them. Unknown keys are ignored.
+//! of them ([`Fields`]). Unknown keys are ignored. The few impls are written out: serde's derive
+//! would do it in a line each, and be five packages more.
 
 use std::borrow::Cow;
 use std::fmt;
+use std::marker::PhantomData;
 
-use serde::de::{Deserialize, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{
+    Deserialize, DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor,
+};
 
 use crate::limits::{COMMENT_BYTES_MAX, CREATED_BY_BYTES_MAX, NAME_BYTES_MAX};
 use crate::percent;
@@ -131,28 +135,107 @@ impl<'de: 'j, 'j> Deserialize<'de> for Text<'j> {
     }
 }
 
+/// An object of single values, of which some keys have a field.
+pub trait Fields<'j>: Default {
+    /// What it is, for the error that something else stands in its place.
+    const WHAT: &'static str;
+
+    /// The field of a key, if it has one.
+    fn field(&mut self, key: &str) -> Option<&mut Scalar<'j>>;
+}
+
+/// Reads an object; a field whose key is missing stays [`Scalar::Nothing`].
+pub fn deserialize_fields<'de, T: Fields<'de>, D: Deserializer<'de>>(
+    json: D,
+) -> Result<T, D::Error> {
+    json.deserialize_map(FieldsVisitor(PhantomData))
+}
+
+struct FieldsVisitor<T>(PhantomData<T>);
+
+impl<'de, T: Fields<'de>> Visitor<'de> for FieldsVisitor<T> {
+    type Value = T;
+
+    fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str(T::WHAT)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<T, A::Error> {
+        let mut object = T::default();
+        while let Some(field) = map.next_key_seed(FieldSeed(&mut object, PhantomData))? {
+            match field {
+                Some(field) => *field = map.next_value()?,
+                None => _ = map.next_value::<IgnoredAny>()?,
+            }
+        }
+        Ok(object)
+    }
+}
+
+/// Goes from a key straight to its field: a million peers have 13 keys each.
+struct FieldSeed<'o, 'j, T>(&'o mut T, PhantomData<&'j ()>);
+
+impl<'o, 'de: 'o, T: Fields<'de>> DeserializeSeed<'de> for FieldSeed<'o, 'de, T> {
+    type Value = Option<&'o mut Scalar<'de>>;
+
+    fn deserialize<D: Deserializer<'de>>(self, key: D) -> Result<Self::Value, D::Error> {
+        key.deserialize_str(self)
+    }
+}
+
+impl<'o, 'de: 'o, T: Fields<'de>> Visitor<'de> for FieldSeed<'o, 'de, T> {
+    type Value = Option<&'o mut Scalar<'de>>;
+
+    fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str("a key")
+    }
+
+    fn visit_str<E: Error>(self, key: &str) -> Result<Self::Value, E> {
+        let field = self.0.field(key);
+        if field.as_ref().is_some_and(|field| **field != Scalar::Nothing) {
+            return Err(E::custom(format!("duplicate field `{key}`")));
+        }
+        Ok(field)
+    }
+}
+
 /// A torrent's `info`.
 #[expect(clippy::struct_field_names, reason = "the fields are the keys of the file")]
-#[derive(Debug, Default, serde::Deserialize)]
-#[serde(default)]
+#[derive(Debug, Default)]
 pub struct Info<'j> {
-    #[serde(borrow)]
     pub info_hash: Scalar<'j>,
-    #[serde(borrow)]
     pub name: Scalar<'j>,
-    #[serde(borrow)]
     pub size: Scalar<'j>,
-    #[serde(borrow)]
     pub piece_length: Scalar<'j>,
-    #[serde(borrow)]
     pub creation_date: Scalar<'j>,
-    #[serde(borrow)]
     pub comment: Scalar<'j>,
-    #[serde(borrow)]
     pub created_by: Scalar<'j>,
     /// Ours; the original's files do not say.
-    #[serde(borrow)]
     pub registered: Scalar<'j>,
+}
+
+impl<'j> Fields<'j> for Info<'j> {
+    const WHAT: &'static str = "an object with what is known of a torrent";
+
+    fn field(&mut self, key: &str) -> Option<&mut Scalar<'j>> {
+        match key {
+            "info_hash" => Some(&mut self.info_hash),
+            "name" => Some(&mut self.name),
+            "size" => Some(&mut self.size),
+            "piece_length" => Some(&mut self.piece_length),
+            "creation_date" => Some(&mut self.creation_date),
+            "comment" => Some(&mut self.comment),
+            "created_by" => Some(&mut self.created_by),
+            "registered" => Some(&mut self.registered),
+            _ => None,
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Info<'de> {
+    fn deserialize<D: Deserializer<'de>>(json: D) -> Result<Self, D::Error> {
+        deserialize_fields(json)
+    }
 }
 
 impl Info<'_> {
@@ -196,43 +279,106 @@ impl Info<'_> {
 }
 
 /// One of a torrent's `peers_info`.
-#[derive(Debug, Default, serde::Deserialize)]
-#[serde(default)]
+#[derive(Debug, Default)]
 pub struct PeerEntry<'j> {
-    #[serde(borrow)]
     pub peer_id: Scalar<'j>,
-    #[serde(borrow)]
     pub ip: Scalar<'j>,
-    #[serde(borrow)]
     pub port: Scalar<'j>,
-    #[serde(borrow)]
     pub last_seen: Scalar<'j>,
-    #[serde(borrow)]
     pub uploaded: Scalar<'j>,
-    #[serde(borrow)]
     pub downloaded: Scalar<'j>,
-    #[serde(borrow)]
     pub left: Scalar<'j>,
-    #[serde(borrow)]
     pub is_seeder: Scalar<'j>,
     /// Ours, as the rest are.
-    #[serde(borrow)]
     pub proof: Scalar<'j>,
-    #[serde(borrow)]
     pub ip6: Scalar<'j>,
-    #[serde(borrow)]
     pub port6: Scalar<'j>,
-    #[serde(borrow)]
     pub paused: Scalar<'j>,
-    #[serde(borrow)]
     pub completed: Scalar<'j>,
 }
 
+impl<'j> Fields<'j> for PeerEntry<'j> {
+    const WHAT: &'static str = "an object with a peer";
+
+    fn field(&mut self, key: &str) -> Option<&mut Scalar<'j>> {
+        match key {
+            "peer_id" => Some(&mut self.peer_id),
+            "ip" => Some(&mut self.ip),
+            "port" => Some(&mut self.port),
+            "last_seen" => Some(&mut self.last_seen),
+            "uploaded" => Some(&mut self.uploaded),
+            "downloaded" => Some(&mut self.downloaded),
+            "left" => Some(&mut self.left),
+            "is_seeder" => Some(&mut self.is_seeder),
+            "proof" => Some(&mut self.proof),
+            "ip6" => Some(&mut self.ip6),
+            "port6" => Some(&mut self.port6),
+            "paused" => Some(&mut self.paused),
+            "completed" => Some(&mut self.completed),
+            _ => None,
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for PeerEntry<'de> {
+    fn deserialize<D: Deserializer<'de>>(json: D) -> Result<Self, D::Error> {
+        deserialize_fields(json)
+    }
+}
+
 /// A torrent's `stats`, of which only this is not in the rest.
-#[derive(Debug, Default, serde::Deserialize)]
-#[serde(default)]
+#[derive(Debug, Default)]
 pub struct StatsEntry<'j> {
     /// Ours: downloads that became whole.
-    #[serde(borrow)]
     pub completed: Scalar<'j>,
+}
+
+impl<'j> Fields<'j> for StatsEntry<'j> {
+    const WHAT: &'static str = "an object with a torrent's counts";
+
+    fn field(&mut self, key: &str) -> Option<&mut Scalar<'j>> {
+        match key {
+            "completed" => Some(&mut self.completed),
+            _ => None,
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for StatsEntry<'de> {
+    fn deserialize<D: Deserializer<'de>>(json: D) -> Result<Self, D::Error> {
+        deserialize_fields(json)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(json: &str) -> Result<StatsEntry<'_>, String> {
+        serde_json::from_str(json).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn an_object_keeps_what_it_has_a_field_for() {
+        let entry = read(r#"{"other": [{"completed": 1}], "completed": 7, "x": null}"#);
+        assert_eq!(entry.map(|entry| entry.completed), Ok(Scalar::Integer(7)));
+        assert_eq!(read("{}").map(|entry| entry.completed), Ok(Scalar::Nothing));
+    }
+
+    #[test]
+    fn a_key_that_stands_twice_and_what_is_no_object_are_errors() {
+        for (json, error) in [
+            (
+                r#"{"completed": 7, "completed": 8}"#,
+                "duplicate field `completed` at line 1 column 28",
+            ),
+            (
+                "5",
+                "invalid type: integer `5`, expected an object with a torrent's counts at line 1 \
+                 column 1",
+            ),
+        ] {
+            assert_eq!(read(json).map(|entry| entry.completed), Err(error.to_owned()));
+        }
+    }
 }
