@@ -36,6 +36,7 @@ test-deps: ## Install the BitTorrent clients the tests drive (Debian, Ubuntu)
 check: ## Check the format, clippy and the documentation; with `make test`, what CI runs
 	cargo fmt --check
 	cargo clippy --locked --all-targets -- -D warnings
+	cargo clippy --locked --no-default-features --lib --bins -- -D warnings
 	RUSTDOCFLAGS="$(RUSTDOC_LINTS)" cargo doc --locked --no-deps --document-private-items
 
 fmt: ## Format the code

@@ -55,6 +55,8 @@
 //! | `tracker::swarm`, `tracker::index` | ... the peers of a torrent, how they are found |
 //! | `tracker::similar` | ... which hash a mistyped one may have meant |
 //! | [`stats`] | counters |
+//! | [`client`] | asking a tracker, this one or another |
+//! | [`client::http`], [`client::tracker_url`] | ... over HTTP, what people type |
 //! | [`bencode`], [`percent`] | the two encodings |
 //! | [`request`], [`registration`], [`subnet`] | the vocabulary: asked and told, addresses |
 //! | [`limits`] | every bound |
@@ -76,6 +78,7 @@
 pub mod addresses;
 pub mod bencode;
 pub mod cli;
+pub mod client;
 pub mod client_name;
 pub mod clock;
 pub mod config;

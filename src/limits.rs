@@ -175,6 +175,18 @@ pub const UDP_PAUSE_MILLIS: u64 = 100;
 /// Ports tried until one is free for both TCP and UDP, where any will do.
 pub const PORT_TRIES_MAX: usize = 32;
 
+// -- asking a tracker -----------------------------------------------------------------------------
+
+/// A tracker has this long to answer a command, unless `--timeout` says otherwise.
+pub const CLIENT_TIMEOUT_SECONDS_DEFAULT: u32 = 15;
+/// The range of that: over an hour nobody waits.
+pub const CLIENT_TIMEOUT_SECONDS_RANGE: (u32, u32) = (1, 3600);
+/// The head of a tracker's reply: proxies and content networks add cookies and more.
+pub const CLIENT_HEAD_BYTES_MAX: usize = 64 * 1024;
+/// The body of a tracker's reply: 58,000 peers as dictionaries of 72 bytes, far over any numwant,
+/// and a full scrape of 60,000 torrents.
+pub const CLIENT_REPLY_BYTES_MAX: usize = 4 * 1024 * 1024;
+
 // -- the process ----------------------------------------------------------------------------------
 
 /// What is in flight at a stop has this long to finish.

@@ -74,6 +74,9 @@ const ROOMS: &[Room] = &[
     room("http", Server, &["http::*", "http::operator", "log"]),
     room("http::operator", Server, &["http", "http::*", "store"]),
     room("http::*", Server, &["http", "http::*", "http::operator", "listen", "log"]),
+    room("client", Server, &[]),
+    room("client::tracker_url", Wire, &[]),
+    room("client::http", Server, &["client", "client::tracker_url"]),
     room("udp", Server, &["log", "udp::*"]),
     room("udp::*", Server, &["log", "udp::*"]),
     room(
