@@ -3,8 +3,9 @@
 //! [`decode`] checks the whole input once: canonical integers and lengths, keys sorted and unique,
 //! nesting within [`BENCODE_DEPTH_MAX`], nothing left over. What it returns borrows the input,
 //! allocates nothing however large that is, and gives the raw bytes of every value, since an info
-//! hash is taken over the bytes as they stand. The encoder appends to a buffer that the caller
-//! reuses.
+//! hash is taken over the bytes as they stand. [`decode_tolerant`] reads what others got wrong in
+//! the order of keys and behind the end, and says so. The encoder appends to a buffer that the
+//! caller reuses.
 
 #![cfg_attr(
     not(test),
@@ -146,10 +147,32 @@ impl std::error::Error for Error {}
 
 /// Decodes the one value that `bytes` hold.
 pub fn decode(bytes: &[u8]) -> Result<Value<'_>, Error> {
-    let end = check_value(bytes)?;
+    let end = check_value(bytes, Err)?;
     if end < bytes.len() {
         return Err(Error { offset: end, problem: Problem::TrailingBytes });
     }
+    first_value(bytes)
+}
+
+/// Decodes the one value that `bytes` begin with, though keys be out of order and bytes follow it:
+/// the first of either kind is told beside the value.
+///
+/// Other programs' torrents and replies are read with this; nothing of ours is written so. A key
+/// that stands twice in a row is refused here too; one that comes back later among unsorted keys is
+/// not looked for.
+pub fn decode_tolerant(bytes: &[u8]) -> Result<(Value<'_>, Vec<Error>), Error> {
+    let mut unsorted = None;
+    let end = check_value(bytes, |error| {
+        unsorted.get_or_insert(error);
+        Ok(())
+    })?;
+    let trailing =
+        (end < bytes.len()).then_some(Error { offset: end, problem: Problem::TrailingBytes });
+    Ok((first_value(bytes)?, unsorted.into_iter().chain(trailing).collect()))
+}
+
+/// The first value of checked bytes.
+fn first_value(bytes: &[u8]) -> Result<Value<'_>, Error> {
     let (value, _, _) = split_value(bytes).ok_or(Error { offset: 0, problem: Problem::CutOff })?;
     Ok(value)
 }
@@ -162,7 +185,8 @@ fn split_value(bytes: &[u8]) -> Option<(Value<'_>, &[u8], &[u8])> {
         return None;
     }
     // A container is walked again to find its end: at most BENCODE_DEPTH_MAX walks over any byte.
-    let (raw, rest) = bytes.split_at_checked(check_value(bytes).ok()?)?;
+    // Whether its keys may be unsorted has been decided when it was checked.
+    let (raw, rest) = bytes.split_at_checked(check_value(bytes, |_| Ok(())).ok()?)?;
     let value = match token {
         Token::Int(value) => Value::Int(value),
         Token::Bytes(value) => Value::Bytes(value),
@@ -184,9 +208,13 @@ enum Open<'a> {
     Value(&'a [u8]),
 }
 
-/// Checks the first value of `bytes` and returns where it ends. A stack of its own, bounded, in
-/// place of recursion: no input exhausts the thread's.
-fn check_value(bytes: &[u8]) -> Result<usize, Error> {
+/// Checks the first value of `bytes` and returns where it ends; `unsorted` decides about each key
+/// out of order. A stack of its own, bounded, in place of recursion: no input exhausts the
+/// thread's.
+fn check_value(
+    bytes: &[u8],
+    mut unsorted: impl FnMut(Error) -> Result<(), Error>,
+) -> Result<usize, Error> {
     let mut open: Vec<Open<'_>> = Vec::new();
     let mut offset = 0;
     loop {
@@ -196,7 +224,9 @@ fn check_value(bytes: &[u8]) -> Result<usize, Error> {
             (Some(Open::Key(last)), Token::Bytes(key)) => {
                 match last {
                     Some(last) if key == last => return fail(Problem::KeyRepeated),
-                    Some(last) if key < last => return fail(Problem::KeyUnsorted),
+                    Some(last) if key < last => {
+                        unsorted(Error { offset, problem: Problem::KeyUnsorted })?;
+                    }
                     _ => {}
                 }
                 open.pop();

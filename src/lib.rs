@@ -57,8 +57,13 @@
 //! | [`stats`] | counters |
 //! | [`client`] | asking a tracker, this one or another |
 //! | [`client::http`], [`client::tracker_url`] | ... over HTTP, what people type |
+//! | [`metainfo`] | torrent files: bytes to torrent, and what is wrong with it |
+//! | `metainfo::layout`, `metainfo::layers` | ... its files, the hashes of v2 |
+//! | `metainfo::tracker_list`, [`metainfo::magnet`] | ... where its clients meet, its link |
+//! | `metainfo::flaws`, `metainfo::fields`, `metainfo::path` | ... its flaws, keys, names |
 //! | [`bencode`], [`percent`] | the two encodings |
 //! | [`request`], [`registration`], [`subnet`] | the vocabulary: asked and told, addresses |
+//! | [`printable`], [`utc`] | ... bytes and times as people read them |
 //! | [`limits`] | every bound |
 //! | [`clock`] | the one file that reads the time |
 //!
@@ -87,7 +92,9 @@ pub mod http;
 pub mod limits;
 pub mod listen;
 pub mod log;
+pub mod metainfo;
 pub mod percent;
+pub mod printable;
 pub mod registration;
 pub mod request;
 pub mod serve;
@@ -99,3 +106,4 @@ pub mod sweeper;
 pub mod token;
 pub mod tracker;
 pub mod udp;
+pub mod utc;

@@ -238,6 +238,34 @@ pub const SYMLINKS_MAX: usize = 40;
 /// Lists and dictionaries within one another.
 pub const BENCODE_DEPTH_MAX: usize = 32;
 
+// -- torrent files --------------------------------------------------------------------------------
+
+/// A torrent file larger than this is not read. The largest in the wild are tens of MB: a million
+/// pieces take 20 MB.
+pub const METAINFO_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// Files of one torrent; each is about 100 bytes in memory, its path not counted.
+pub const METAINFO_FILES_MAX: usize = 1_000_000;
+/// Trackers, web seeds or DHT nodes that one torrent names; the longest lists in the wild have some
+/// hundred.
+pub const METAINFO_URLS_MAX: usize = 10_000;
+/// Bytes of a path within a torrent: Linux opens none longer (`PATH_MAX`).
+pub const METAINFO_PATH_BYTES_MAX: usize = 4096;
+/// Bytes of all paths of a torrent. A file tree (BEP 52) writes a folder's name once for all that
+/// lies in it, so that a small one could make more paths than memory holds.
+pub const METAINFO_PATHS_BYTES_MAX: usize = 4 * METAINFO_BYTES_MAX;
+/// Bytes of a piece at the most, for whoever reads one into memory; libtorrent makes none larger
+/// than half of this.
+pub const PIECE_BYTES_MAX: u64 = 1024 * 1024 * 1024;
+/// Bytes of a piece at the least: a block, what clients ask each other for at once (BEP 52 requires
+/// it).
+pub const PIECE_BYTES_MIN: u64 = 16 * 1024;
+/// Bytes of a torrent's content, so that each offset is a positive integer of bencode too.
+pub const CONTENT_BYTES_MAX: u64 = i64::MAX as u64;
+/// Bytes of one component of a path: file systems take no longer one (`NAME_MAX`).
+pub const PATH_COMPONENT_BYTES_MAX: usize = 255;
+/// Files named one by one for each thing that is wrong with them; the rest are counted.
+pub const FLAW_FILES_MAX: usize = 3;
+
 const _: () = {
     assert!(
         ANNOUNCE_INTERVAL_SECONDS_DEFAULT
@@ -259,4 +287,6 @@ const _: () = {
     assert!(SHARDS_COUNT.is_power_of_two(), "a shard is chosen by the top bits of a hash");
     assert!(SWARM_PEERS_MAX < (1 << 24) - 1, "the all-ones slot means empty");
     assert!(HTTP_IDLE_MILLIS_MAX >= HTTP_HEAD_MILLIS_MAX);
+    assert!(PIECE_BYTES_MIN < PIECE_BYTES_MAX && PIECE_BYTES_MAX < CONTENT_BYTES_MAX);
+    assert!(METAINFO_PATH_BYTES_MAX < METAINFO_BYTES_MAX);
 };

@@ -214,3 +214,27 @@ fn encoding_a_key_out_of_order_panics_in_debug_builds() {
     encode_int(dict.key(b"a"), 2);
     dict.end();
 }
+
+#[test]
+fn unsorted_keys_and_trailing_bytes_are_read_and_told_where_they_are_tolerated() {
+    let error = |offset, problem| Error { offset, problem };
+    // The first key out of order is told; those after it are read no less.
+    let bytes = b"d1:bi1e1:ad1:zi2e1:yi3ee1:0i4eetail";
+    let (value, told) = decode_tolerant(bytes).expect("tolerable");
+    assert_eq!(told, [error(7, KeyUnsorted), error(31, TrailingBytes)]);
+    let Value::Dict(dict) = value else { panic!("a dictionary") };
+    assert_eq!(dict.raw, &bytes[..31]);
+    let Some(Value::Dict(inner)) = dict.get(b"a").map(|e| e.value) else { panic!("inner") };
+    assert_eq!(inner.get(b"y").map(|e| e.value), Some(Value::Int(3)));
+    assert_eq!(dict.get(b"0").map(|e| e.value), Some(Value::Int(4)));
+
+    assert_eq!(decode_tolerant(GOLDEN).map(|(_, told)| told), Ok(vec![]));
+    for (bytes, wanted) in [
+        (&b"d1:ai1e1:ai2ee"[..], error(7, KeyRepeated)),
+        (b"d1:bi1e1:a", error(10, CutOff)),
+        (b"", error(0, CutOff)),
+        (b"tail", error(0, ByteUnexpected(b't'))),
+    ] {
+        assert_eq!(decode_tolerant(bytes), Err(wanted), "{}", bytes.escape_ascii());
+    }
+}

@@ -1,0 +1,181 @@
+//! What is wrong with a torrent that can be used all the same.
+//!
+//! Each flaw is a line that names the key and says what comes of it. Where many files have the
+//! same flaw, [`FLAW_FILES_MAX`] are named and the rest counted. What only the parser sees (keys
+//! out of order, say) it has noted; the rest is found here, when somebody asks.
+
+#![cfg_attr(
+    not(test),
+    deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)
+)]
+
+use std::collections::{HashMap, HashSet};
+use std::net::IpAddr;
+
+use super::{File, Metainfo};
+use crate::limits::{FLAW_FILES_MAX, PATH_COMPONENT_BYTES_MAX, PIECE_BYTES_MIN};
+use crate::printable::printable;
+use crate::subnet::{is_local, parse_address};
+
+/// All flaws, those of the whole first.
+pub(super) fn find(metainfo: &Metainfo) -> Vec<String> {
+    let mut flaws = metainfo.noted.clone();
+    find_in_trackers(metainfo, &mut flaws);
+    find_in_pieces(metainfo, &mut flaws);
+    find_in_names(metainfo, &mut flaws);
+    find_in_paths(&metainfo.files, &mut flaws);
+    flaws
+}
+
+fn find_in_trackers(metainfo: &Metainfo, flaws: &mut Vec<String>) {
+    let trackers: Vec<&str> = metainfo.tiers.iter().flatten().map(String::as_str).collect();
+    if trackers.is_empty() {
+        let comes_of_it = if metainfo.private {
+            "and private: its clients cannot find each other"
+        } else {
+            "its clients find each other through the DHT alone"
+        };
+        flaws.push(format!("announce: no tracker, {comes_of_it}"));
+    }
+    for tracker in &trackers {
+        let scheme = tracker.split_once("://").map(|(scheme, _)| scheme.to_ascii_lowercase());
+        if !matches!(scheme.as_deref(), Some("http" | "https" | "udp" | "ws" | "wss")) {
+            let tracker = printable(tracker.as_bytes());
+            flaws.push(format!("announce: {tracker}: neither http, https, udp nor wss"));
+        }
+    }
+    if let Some(announce) = &metainfo.announce
+        && !trackers.contains(&announce.as_str())
+    {
+        flaws.push(format!(
+            "announce: {announce}: not in announce-list, which clients read instead (BEP 12)"
+        ));
+    }
+    if !trackers.is_empty() && trackers.iter().all(|tracker| is_local_url(tracker)) {
+        flaws.push("announce: trackers at loopback or private addresses alone".to_owned());
+    }
+    if metainfo.private && !metainfo.nodes.is_empty() {
+        flaws.push("nodes: DHT nodes, which clients of a private torrent never ask".to_owned());
+    }
+}
+
+/// Whether a URL's host is an address, or a name, that means nothing elsewhere.
+fn is_local_url(url: &str) -> bool {
+    let Some((_, rest)) = url.split_once("://") else { return false };
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+    let name = host.split(':').next().unwrap_or_default();
+    let by_address = parse_address(host.as_bytes()).is_some_and(is_local_or_any);
+    by_address || name.eq_ignore_ascii_case("localhost")
+}
+
+fn is_local_or_any(ip: IpAddr) -> bool {
+    is_local(ip) || ip.is_unspecified()
+}
+
+fn find_in_pieces(metainfo: &Metainfo, flaws: &mut Vec<String>) {
+    let piece_length = metainfo.piece_length;
+    if !piece_length.is_power_of_two() {
+        flaws.push(format!("piece length: {piece_length}: not a power of two"));
+    }
+    if piece_length < PIECE_BYTES_MIN {
+        flaws.push(format!("piece length: {piece_length}: less than {PIECE_BYTES_MIN}, a block"));
+    }
+    if metainfo.files.is_empty() {
+        flaws.push("files: an empty list: there is nothing to download".to_owned());
+    } else if metainfo.size() == 0 {
+        flaws.push("length: 0 bytes: there is nothing to download".to_owned());
+    }
+    if metainfo.info_hash_v1.is_some() && metainfo.info_hash_v2.is_some() {
+        let begins = |file: &&File| file.range.start.is_multiple_of(piece_length);
+        let files = metainfo.files.iter().filter(|file| !file.padding && file.length() > 0);
+        list("files: not at the beginning of a piece", files.filter(|file| !begins(file)), flaws);
+    }
+}
+
+fn find_in_names(metainfo: &Metainfo, flaws: &mut Vec<String>) {
+    let texts = [
+        ("name", Some(&metainfo.name)),
+        ("comment", metainfo.comment.as_ref()),
+        ("created by", metainfo.created_by.as_ref()),
+        ("source", metainfo.source.as_ref()),
+    ];
+    for (key, text) in texts {
+        if text.is_some_and(|text| std::str::from_utf8(text).is_err()) {
+            flaws.push(format!("{key}: not UTF-8: programs will show it differently"));
+        }
+    }
+    for problem in name_problems(&metainfo.name) {
+        flaws.push(format!("name: {problem}"));
+    }
+    for wanted in [TOO_LONG, BACKSLASH, CONTROL] {
+        let has = |file: &&File| {
+            file.path.split(|byte| *byte == b'/').flat_map(name_problems).any(|p| p == wanted)
+        };
+        list(&format!("path: {wanted}"), metainfo.files.iter().filter(has), flaws);
+    }
+    let foreign = metainfo.files.iter().filter(|file| std::str::from_utf8(&file.path).is_err());
+    list("path: not UTF-8: programs will show it differently", foreign, flaws);
+}
+
+const TOO_LONG: &str = "longer than 255 bytes, which file systems refuse";
+const BACKSLASH: &str = "a backslash, which Windows takes for a folder";
+const CONTROL: &str = "control characters";
+
+const _: () = assert!(PATH_COMPONENT_BYTES_MAX == 255, "TOO_LONG names it");
+
+/// What will trouble a program that writes a file or folder of this name.
+fn name_problems(name: &[u8]) -> impl Iterator<Item = &'static str> + use<> {
+    let problems = [
+        (name.len() > PATH_COMPONENT_BYTES_MAX).then_some(TOO_LONG),
+        name.contains(&b'\\').then_some(BACKSLASH),
+        name.iter().any(u8::is_ascii_control).then_some(CONTROL),
+    ];
+    problems.into_iter().flatten()
+}
+
+/// Paths that stand there twice, or for a file and a folder at once.
+fn find_in_paths(files: &[File], flaws: &mut Vec<String>) {
+    // Every torrent program names all padding files of one length alike.
+    let real = || files.iter().filter(|file| !file.padding);
+    let mut exact = HashSet::new();
+    let twice: Vec<&File> = real().filter(|file| !exact.insert(file.path.as_slice())).collect();
+    list("path: stands there twice", twice.into_iter(), flaws);
+
+    let mut folded: HashMap<String, &[u8]> = HashMap::new();
+    let mut by_case = Vec::new();
+    for file in real() {
+        let lower = String::from_utf8_lossy(&file.path).to_lowercase();
+        let first = *folded.entry(lower).or_insert(&file.path);
+        if first != file.path {
+            by_case.push(file);
+        }
+    }
+    let what = "path: differs from another in upper and lower case alone";
+    list(what, by_case.into_iter(), flaws);
+
+    let folder_too = real().filter(|file| {
+        let slashes = file.path.iter().enumerate().filter(|(_, byte)| **byte == b'/');
+        let mut parents = slashes.filter_map(|(at, _)| file.path.get(..at));
+        parents.any(|parent| exact.contains(parent))
+    });
+    list("path: lies within a file", folder_too, flaws);
+}
+
+/// Adds one flaw for all these files, if there are any.
+fn list<'f>(what: &str, files: impl Iterator<Item = &'f File>, flaws: &mut Vec<String>) {
+    let mut named = Vec::new();
+    let mut more = 0;
+    for file in files {
+        if named.len() < FLAW_FILES_MAX {
+            named.push(printable(&file.path));
+        } else {
+            more += 1;
+        }
+    }
+    if named.is_empty() {
+        return;
+    }
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    flaws.push(format!("{what}: {}{more}", named.join(", ")));
+}

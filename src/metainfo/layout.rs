@@ -1,0 +1,192 @@
+//! Which files a torrent has, and where each lies in the whole: the lists of v1 (BEP 3, BEP 47)
+//! and the file tree of v2 (BEP 52).
+//!
+//! In v1 the files follow one another without a gap; padding files fill up pieces where somebody
+//! wanted that. In v2 each file begins with a piece of its own. A hybrid torrent says both, and
+//! both must agree: a client that reads one must not get other files than one that reads the other.
+
+#![cfg_attr(
+    not(test),
+    deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)
+)]
+
+use super::fields::{Fields, as_bytes, as_dict};
+use super::path::push_component;
+use super::{File, MetainfoError};
+use crate::bencode::Dict;
+use crate::limits::{CONTENT_BYTES_MAX, METAINFO_FILES_MAX, METAINFO_PATHS_BYTES_MAX};
+use crate::request::quoted;
+
+/// The files of v1: `length`, or `files` with their paths below the name.
+pub(super) fn parse_v1(info: &Fields<'_>) -> Result<Vec<File>, MetainfoError> {
+    let length = info.length("length")?;
+    let list = info.list("files")?;
+    let mut layout = Layout::default();
+    match (length, list) {
+        (Some(_), Some(_)) => return Err(info.wrong("files", "stands beside length")),
+        (None, None) => return Err(info.wrong("length", "missing, and files too")),
+        (Some(length), None) => {
+            layout.push(Vec::new(), length, info, None)?;
+        }
+        (None, Some(list)) => {
+            for (index, value) in list.iter().enumerate() {
+                let name = || format!("{}[{index}]", info.name_of("files"));
+                let keys = ["attr", "length", "path", "path.utf-8", "symlink path"];
+                let file = Fields::pick(format!("{}.", name()), as_dict(value, name)?, &keys)?;
+                let length = file.needed("length", file.length("length")?)?;
+                // Both are checked, whichever a program reads.
+                let path = file.needed("path", parse_path(&file, "path")?)?;
+                let path = parse_path(&file, "path.utf-8")?.unwrap_or(path);
+                layout.push(path, length, &file, None)?;
+            }
+        }
+    }
+    Ok(layout.files)
+}
+
+/// The files of v2, each at the beginning of a piece. `name` is the torrent's own: a tree of this
+/// one file is a torrent of a single file.
+pub(super) fn parse_v2(
+    info: &Fields<'_>,
+    name: &[u8],
+    piece_length: u64,
+) -> Result<Vec<File>, MetainfoError> {
+    let tree = info.needed("file tree", info.dict("file tree")?)?;
+    let place = info.name_of("file tree");
+    let mut layout = Layout { piece_length: Some(piece_length), ..Layout::default() };
+    let mut path = Vec::new();
+    walk(tree, &place, &mut path, &mut layout)?;
+    if let [only] = layout.files.as_mut_slice()
+        && only.path == name
+    {
+        only.path.clear();
+    }
+    Ok(layout.files)
+}
+
+/// Appends the files below one folder of the tree. The decoder bounds the depth.
+fn walk(
+    folder: Dict<'_>,
+    place: &str,
+    path: &mut Vec<u8>,
+    layout: &mut Layout,
+) -> Result<(), MetainfoError> {
+    for entry in folder.iter() {
+        let name = || format!("{place}: {}", quoted(entry.key));
+        let below = as_dict(entry.value, name)?;
+        let before = path.len();
+        push_component(path, entry.key).map_err(|problem| MetainfoError::at(place, problem))?;
+        // A file is a folder whose one entry has no name.
+        match below.iter().next() {
+            Some(first) if first.key.is_empty() => {
+                if below.iter().nth(1).is_some() {
+                    return Err(MetainfoError::at(name(), "a file and a folder at once"));
+                }
+                let keys = ["attr", "length", "pieces root", "symlink path"];
+                let described = as_dict(first.value, name)?;
+                let file = Fields::pick(format!("{}: ", name()), described, &keys)?;
+                let length = file.needed("length", file.length("length")?)?;
+                let root = parse_root(&file, length)?;
+                layout.push(path.clone(), length, &file, root)?;
+            }
+            _ => walk(below, place, path, layout)?,
+        }
+        path.truncate(before);
+    }
+    Ok(())
+}
+
+/// The root of a file's hash tree; an empty file has none.
+fn parse_root(file: &Fields<'_>, length: u64) -> Result<Option<[u8; 32]>, MetainfoError> {
+    let Some(root) = file.bytes("pieces root")? else {
+        let empty = if length == 0 { Some(None) } else { None };
+        return file.needed("pieces root", empty);
+    };
+    match root.try_into() {
+        Ok(root) => Ok(Some(root)),
+        Err(_) => Err(file.wrong("pieces root", format!("{} bytes, not 32", root.len()))),
+    }
+}
+
+/// A path as a list of its components.
+fn parse_path(file: &Fields<'_>, key: &str) -> Result<Option<Vec<u8>>, MetainfoError> {
+    let Some(list) = file.list(key)? else { return Ok(None) };
+    let mut path = Vec::new();
+    for component in list.iter() {
+        let component = as_bytes(component, || file.name_of(key))?;
+        push_component(&mut path, component).map_err(|problem| file.wrong(key, problem))?;
+    }
+    if path.is_empty() {
+        return Err(file.wrong(key, "an empty list"));
+    }
+    Ok(Some(path))
+}
+
+/// The files so far.
+#[derive(Default)]
+struct Layout {
+    files: Vec<File>,
+    /// Where the last file ends.
+    end: u64,
+    /// That of v2, where each file begins with a piece.
+    piece_length: Option<u64>,
+    /// Bytes of all paths.
+    path_bytes: usize,
+}
+
+impl Layout {
+    /// Appends a file; `described` are its fields, for what BEP 47 adds.
+    fn push(
+        &mut self,
+        path: Vec<u8>,
+        length: u64,
+        described: &Fields<'_>,
+        pieces_root: Option<[u8; 32]>,
+    ) -> Result<(), MetainfoError> {
+        let too_much = || {
+            let problem = format!("{length}: more than {CONTENT_BYTES_MAX} bytes in all");
+            described.wrong("length", problem)
+        };
+        let start = match self.piece_length {
+            Some(piece_length) if length > 0 => {
+                self.end.checked_next_multiple_of(piece_length).ok_or_else(too_much)?
+            }
+            _ => self.end,
+        };
+        let end = start.checked_add(length).filter(|end| *end <= CONTENT_BYTES_MAX);
+        self.end = end.ok_or_else(too_much)?;
+        self.path_bytes += path.len();
+        if self.files.len() == METAINFO_FILES_MAX || self.path_bytes > METAINFO_PATHS_BYTES_MAX {
+            let count = self.files.len();
+            return Err(described.wrong("length", format!("too much to read after {count} files")));
+        }
+        let attributes = described.bytes("attr")?.unwrap_or_default();
+        self.files.push(File {
+            path,
+            range: start..self.end,
+            padding: attributes.contains(&b'p'),
+            executable: attributes.contains(&b'x'),
+            hidden: attributes.contains(&b'h'),
+            symlink: parse_path(described, "symlink path")?,
+            pieces_root,
+        });
+        Ok(())
+    }
+}
+
+/// Gives the files of v1 what v2 says of them; an error where the two do not agree.
+pub(super) fn merge(v1: &mut [File], v2: Vec<File>) -> Result<(), MetainfoError> {
+    let differ = |what: &str| {
+        let problem = format!("does not agree with the file tree: {what}");
+        MetainfoError::at("info.files", problem)
+    };
+    let mut v2 = v2.into_iter();
+    for file in v1.iter_mut().filter(|file| !file.padding) {
+        let Some(same) = v2.next() else { return Err(differ(&quoted(&file.path))) };
+        if same.path != file.path || same.length() != file.length() {
+            return Err(differ(&quoted(&file.path)));
+        }
+        file.pieces_root = same.pieces_root;
+    }
+    v2.next().map_or(Ok(()), |more| Err(differ(&quoted(&more.path))))
+}
