@@ -19,10 +19,15 @@ use crate::config::{ConfigOption, Kind, OPTIONS};
 use crate::request::quoted;
 
 mod completions;
+mod file_tree;
 // Its first users are on their way.
 #[allow(dead_code)]
 mod progress;
 mod serve;
+mod show;
+mod size;
+mod torrent_file;
+mod torrent_json;
 
 /// A command beside `serve`: its arguments and what it does with them and our variables.
 struct Subcommand {
@@ -34,8 +39,10 @@ struct Subcommand {
 type Variables = [(String, String)];
 
 /// The commands beside `serve`, in the order of the help.
-const SUBCOMMANDS: [Subcommand; 1] =
-    [Subcommand { command: completions::command, run: completions::run }];
+const SUBCOMMANDS: [Subcommand; 2] = [
+    Subcommand { command: show::command, run: show::run },
+    Subcommand { command: completions::command, run: completions::run },
+];
 
 /// What the program is, above the options of `--help`.
 const ABOUT: &str = "\

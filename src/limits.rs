@@ -252,7 +252,7 @@ pub const METAINFO_URLS_MAX: usize = 10_000;
 pub const METAINFO_PATH_BYTES_MAX: usize = 4096;
 /// Bytes of all paths of a torrent. A file tree (BEP 52) writes a folder's name once for all that
 /// lies in it, so that a small one could make more paths than memory holds.
-pub const METAINFO_PATHS_BYTES_MAX: usize = 4 * METAINFO_BYTES_MAX;
+pub const METAINFO_PATHS_BYTES_MAX: usize = METAINFO_BYTES_MAX;
 /// Bytes of a piece at the most, for whoever reads one into memory; libtorrent makes none larger
 /// than half of this.
 pub const PIECE_BYTES_MAX: u64 = 1024 * 1024 * 1024;
@@ -265,6 +265,8 @@ pub const CONTENT_BYTES_MAX: u64 = i64::MAX as u64;
 pub const PATH_COMPONENT_BYTES_MAX: usize = 255;
 /// Files named one by one for each thing that is wrong with them; the rest are counted.
 pub const FLAW_FILES_MAX: usize = 3;
+/// Lines of a torrent's tree of files, where nobody asks for all of them: two screens.
+pub const TREE_LINES_MAX: usize = 100;
 
 const _: () = {
     assert!(

@@ -102,7 +102,7 @@ const ROOMS: &[Room] = &[
         ],
     ),
     room("cli", Edge, &["cli::*", "config"]),
-    room("cli::*", Edge, &["cli", "config", "log", "serve"]),
+    room("cli::*", Edge, &["cli", "cli::*", "config", "log", "serve"]),
     room("main", Edge, &["cli"]),
 ];
 

@@ -1,0 +1,51 @@
+//! Torrent files on the disk or on standard input, read for the commands that take them.
+
+use std::ffi::OsStr;
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
+use crate::limits::METAINFO_BYTES_MAX;
+use crate::metainfo::{Metainfo, MetainfoError};
+use crate::printable::printable;
+
+/// What stands for standard input in place of a path.
+const STDIN: &str = "-";
+
+/// A torrent and how many bytes its file has.
+pub(super) struct TorrentFile {
+    pub(super) metainfo: Metainfo,
+    pub(super) bytes: u64,
+}
+
+/// Reads a torrent from the file at `path`, or from standard input for `-`; the error is one line
+/// that names it.
+pub(super) fn read(path: &OsStr) -> Result<TorrentFile, String> {
+    let name = shown(path);
+    let read = if path == STDIN {
+        read_all(std::io::stdin().lock())
+    } else {
+        File::open(Path::new(path)).and_then(read_all)
+    };
+    let bytes = read.map_err(|error| format!("{name}: {error}"))?;
+    let metainfo = Metainfo::parse(&bytes).map_err(|error| match error {
+        // Only the beginning has been read.
+        MetainfoError::TooLarge(_) => {
+            format!("{name}: no torrent file is larger than {METAINFO_BYTES_MAX} bytes")
+        }
+        error => format!("{name}: not a torrent file: {error}"),
+    })?;
+    Ok(TorrentFile { metainfo, bytes: bytes.len() as u64 })
+}
+
+/// The path as it may stand on a terminal.
+pub(super) fn shown(path: &OsStr) -> String {
+    if path == STDIN { "standard input".to_owned() } else { printable(path.as_encoded_bytes()) }
+}
+
+/// What a reader has, up to a byte more than a torrent may.
+fn read_all(reader: impl Read) -> std::io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    reader.take(METAINFO_BYTES_MAX as u64 + 1).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
