@@ -36,6 +36,9 @@
 //! | `store::folder`, `store::journal` | ... the files beside it, what came since |
 //! | `store::encode`, `store::parse`, `store::scalar` | ... tracker to text and back |
 //! | `store::loaded`, `store::crc` | ... what a start has found, what tells damage |
+//! | [`content`] | the files that a torrent describes, on disk |
+//! | [`content::walk`], [`content::check`] | ... what there is, what there is of a torrent |
+//! | [`content::pieces`] | ... the hashes of its pieces, on all cores |
 //! | [`sweeper`] | forgets peers that have timed out, in small steps |
 //! | [`http`] | one function that answers a request |
 //! | [`http::epoll`] | the engine for Linux: threads and their events |
@@ -61,6 +64,7 @@
 //! | `metainfo::layout`, `metainfo::layers` | ... its files, the hashes of v2 |
 //! | `metainfo::tracker_list`, [`metainfo::magnet`] | ... where its clients meet, its link |
 //! | `metainfo::flaws`, `metainfo::fields`, `metainfo::path` | ... its flaws, keys, names |
+//! | [`metainfo::build`] | ... torrent to bytes |
 //! | [`bencode`], [`percent`] | the two encodings |
 //! | [`request`], [`registration`], [`subnet`] | the vocabulary: asked and told, addresses |
 //! | [`printable`], [`utc`] | ... bytes and times as people read them |
@@ -87,6 +91,7 @@ pub mod client;
 pub mod client_name;
 pub mod clock;
 pub mod config;
+pub mod content;
 pub mod hash_text;
 pub mod http;
 pub mod limits;

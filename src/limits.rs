@@ -233,6 +233,14 @@ pub const STATE_NOTES_MAX: usize = 50;
 /// Symlinks followed from the state file's path: the kernel's own bound (`MAXSYMLINKS`).
 pub const SYMLINKS_MAX: usize = 40;
 
+// -- the files of a torrent -----------------------------------------------------------------------
+
+/// Read at once while hashing: with the hashing it stays within a core's second-level cache.
+pub const CONTENT_READ_BYTES: usize = 256 * 1024;
+/// What a thread reads and hashes in a row: a disk seeks once for it, and no thread has much more
+/// to do at the end than the others.
+pub const CONTENT_RUN_BYTES: u64 = 8 * 1024 * 1024;
+
 // -- bencode --------------------------------------------------------------------------------------
 
 /// Lists and dictionaries within one another.

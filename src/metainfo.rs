@@ -25,6 +25,7 @@ use crate::limits::{METAINFO_BYTES_MAX, PIECE_BYTES_MAX, PIECE_BYTES_MIN};
 use crate::request::InfoHash;
 use fields::{Fields, as_dict};
 
+pub mod build;
 mod fields;
 mod flaws;
 mod layers;

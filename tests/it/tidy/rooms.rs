@@ -70,6 +70,8 @@ const ROOMS: &[Room] = &[
     room("log", Edge, &[]),
     room("config", Edge, &["config::*", "log"]),
     room("config::*", Edge, &["config", "log"]),
+    room("content", Edge, &[]),
+    room("content::*", Edge, &["content", "content::*"]),
     room("listen", Edge, &["config"]),
     room("signals", Edge, &["log"]),
     room("store", Edge, &["store::*"]),
