@@ -1,7 +1,8 @@
 # What people and CI do with this repository. `make` alone lists the targets.
 
 .DEFAULT_GOAL := help
-.PHONY: help run build config test test-unit test-deps check fmt doc tree bench-state bench-udp ci clean
+.PHONY: help run build config test test-unit test-deps test-hostile check fmt doc tree fuzz fuzz-deps \
+	bench-state bench-udp ci clean
 
 # The BitTorrent clients that `make test` drives, as Debian packages.
 CLIENTS := aria2 transmission-cli python3-libtorrent
@@ -11,7 +12,7 @@ RUSTDOC_LINTS := -D warnings -A rustdoc::private_intra_doc_links
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: ## Build the release binary and serve on port 6969; ARGS="--listen [::]:7000" passes options
 	@cargo run --release --locked -- serve $(ARGS)
@@ -38,6 +39,7 @@ check: ## Check the format, clippy and the documentation; with `make test`, what
 	cargo clippy --locked --all-targets -- -D warnings
 	cargo clippy --locked --no-default-features --lib --bins -- -D warnings
 	RUSTDOCFLAGS="$(RUSTDOC_LINTS)" cargo doc --locked --no-deps --document-private-items
+	cargo check --manifest-path fuzz/Cargo.toml --all-targets
 
 fmt: ## Format the code
 	cargo fmt
@@ -47,6 +49,17 @@ doc: ## Build the documentation of the code and open it; it begins with the arch
 
 tree: ## List the packages of the default build; the tidy test bounds their number
 	@cargo tree --locked -e normal --prefix none | sed 's/ (.*)$$//' | sort -u
+
+# The sanitizer is an option of nightly compilers, which the variable asks of the stable one.
+fuzz: ## Fuzz every parser for TIME=60 seconds each; TARGET=head only one; needs `make fuzz-deps`
+	cargo run --quiet --manifest-path fuzz/Cargo.toml --example write_seeds
+	RUSTC_BOOTSTRAP=1 cargo fuzz build
+	@for target in $(or $(TARGET),$$(cargo fuzz list)); do mkdir -p fuzz/corpus/$$target; \
+	RUSTC_BOOTSTRAP=1 cargo fuzz run $$target fuzz/corpus/$$target fuzz/seeds/$$target -- \
+	-max_total_time=$(or $(TIME),60) -timeout=10 -print_final_stats=1 || exit 1; done
+
+fuzz-deps: ## Install cargo-fuzz, which drives libFuzzer; a C++ compiler has to be there
+	cargo install --locked --version 0.13.2 cargo-fuzz
 
 bench-state: ## Measure saving and loading a million peers, and announces meanwhile
 	cargo bench --locked --bench state

@@ -21,7 +21,7 @@ mod parse;
 mod scalar;
 
 use std::fmt;
-use std::io::Write as _;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -269,6 +269,46 @@ impl Disk {
         }
         Ok(journal.generation)
     }
+}
+
+/// Takes the text of a state file into a tracker, as [`Store::open`] does with a file. Peers silent
+/// for more than `peer_timeout` seconds stay out.
+///
+/// # Errors
+/// What is wrong with it. The tracker is as it was, unless registered torrents had no room in it.
+pub fn read_state(
+    bytes: &[u8],
+    tracker: &Tracker,
+    now: Seconds,
+    unix_now: Duration,
+    peer_timeout: u32,
+) -> Result<Loaded, String> {
+    let mut loaded = Loaded::default();
+    let mut intake = Intake {
+        tracker,
+        moment: Moment::new(now, unix_now),
+        peer_timeout,
+        part: Part::Registrations,
+        without_room: 0,
+        loaded: &mut loaded,
+    };
+    let cause = |unusable| match unusable {
+        Unusable::Damaged(cause) | Unusable::Foreign(cause) => cause,
+    };
+    parse::parse_state(bytes, &mut intake).map_err(cause)?;
+    parse::parse_swarms(bytes, &mut intake).map_err(cause)?;
+    loaded.finish();
+    Ok(loaded)
+}
+
+/// Writes what a tracker knows as the text of a state file.
+pub fn write_state(
+    tracker: &Tracker,
+    now: Seconds,
+    unix_now: Duration,
+    file: &mut dyn Write,
+) -> io::Result<()> {
+    encode::encode_state(tracker, 0, Moment::new(now, unix_now), file).map(|_| ())
 }
 
 /// Takes in the registered torrents of the state file, or of the save before it, and returns its

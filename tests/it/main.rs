@@ -7,6 +7,7 @@ mod config;
 #[macro_use]
 mod conformance;
 mod connection;
+mod fuzzed;
 mod harness;
 mod identity;
 mod operator;
