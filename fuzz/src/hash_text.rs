@@ -46,4 +46,14 @@ fn leads_back(hash: InfoHash) {
     let hex = hash.to_string();
     assert_eq!(parse_info_hash(&hex), Some(hash));
     assert_eq!(InfoHash::from_hex(hex.to_uppercase().as_bytes()), Some(hash));
+    let base32 = base32(&hash);
+    assert_eq!(parse_info_hash(&base32), Some(hash), "{base32}");
+    assert_eq!(parse_info_hash(&base32.to_lowercase()), Some(hash), "{base32}");
+}
+
+/// The hash in the digits of RFC 4648, five bits each, as magnet links have it (BEP 9).
+fn base32(hash: &InfoHash) -> String {
+    let bit = |nth: usize| hash.0[nth / 8] >> (7 - nth % 8) & 1;
+    let five = |nth: usize| (0..5).fold(0, |digit, at| digit << 1 | usize::from(bit(nth * 5 + at)));
+    (0..32).map(|nth| char::from(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"[five(nth)])).collect()
 }

@@ -21,6 +21,10 @@ const BENCODE: [&[u8]; 3] = [
 const OTHERS: &[(&str, &[u8])] = &[
     ("bencode", b"i-9223372036854775808e"),
     ("bencode", b"li0e0:lleededee"),
+    ("bencode", b"i05e"),
+    ("bencode", b"i-0e"),
+    ("bencode", b"05:hello"),
+    ("bencode", b"d1:b0:1:a0:e"),
     ("body", b"5\r\nhello\r\n1;name=value\r\n,\r\n6\r\n world\r\n0\r\nTrailer: x\r\n\r\nnext"),
     ("body", b"fffff\r\nx"),
     ("forwarded", b"1.1.1.1, 198.51.100.1:567\n10.0.0.2,[2001:db8::1]:567"),
