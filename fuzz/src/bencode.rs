@@ -1,7 +1,8 @@
 //! Bencode: what is accepted is exactly what would be written, and nothing shorter or longer.
 
 use muster::bencode::{
-    DictEncoder, Value, decode, encode_bytes, encode_end, encode_int, encode_list_begin,
+    DictEncoder, Value, decode, decode_tolerant, encode_bytes, encode_end, encode_int,
+    encode_list_begin,
 };
 use muster::limits::BENCODE_DEPTH_MAX;
 
@@ -10,6 +11,7 @@ const WHOLE_BYTES_MAX: usize = 512;
 
 /// Holds what is said above.
 pub fn check(bytes: &[u8]) {
+    check_tolerant(bytes);
     let value = match decode(bytes) {
         Ok(value) => value,
         Err(error) => {
@@ -27,6 +29,19 @@ pub fn check(bytes: &[u8]) {
         }
         let more = [bytes, b"e"].concat();
         assert!(decode(&more).is_err(), "nothing may follow");
+    }
+}
+
+/// Whoever tolerates more says so, and reads the rest alike.
+fn check_tolerant(bytes: &[u8]) {
+    match (decode(bytes), decode_tolerant(bytes)) {
+        (Ok(value), Ok((same, tolerated))) => {
+            assert_eq!(same, value);
+            assert!(tolerated.is_empty(), "{tolerated:?}");
+        }
+        (Ok(_), Err(error)) => panic!("not tolerated: {error}"),
+        (Err(_), Ok((_, tolerated))) => assert!(!tolerated.is_empty(), "nothing was wrong"),
+        (Err(_), Err(error)) => assert!(error.offset <= bytes.len(), "{error}"),
     }
 }
 

@@ -11,6 +11,7 @@ pub mod body;
 pub mod forwarded;
 pub mod hash_text;
 pub mod head;
+pub mod metainfo;
 pub mod query;
 pub mod seeds;
 pub mod state;
@@ -20,12 +21,13 @@ pub mod udp_packet;
 pub type Check = fn(&[u8]);
 
 /// Every target of libFuzzer, by its name.
-pub const TARGETS: [(&str, Check); 8] = [
+pub const TARGETS: [(&str, Check); 9] = [
     ("bencode", bencode::check),
     ("body", body::check),
     ("forwarded", forwarded::check),
     ("hash_text", hash_text::check),
     ("head", head::check),
+    ("metainfo", metainfo::check),
     ("query", query::check),
     ("state", state::check),
     ("udp_packet", udp_packet::check),

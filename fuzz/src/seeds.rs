@@ -17,6 +17,14 @@ const BENCODE: [&[u8]; 3] = [
     include_bytes!("../../tests/vectors/announce_dictionaries.bencode"),
     include_bytes!("../../tests/vectors/scrape.bencode"),
 ];
+/// Torrents made by mktorrent 1.1 and transmission-create 3.00, and by hand one of v2 and a hybrid.
+pub const TORRENTS: [&[u8]; 5] = [
+    include_bytes!("../../tests/vectors/torrents/made_hybrid.torrent"),
+    include_bytes!("../../tests/vectors/torrents/made_v2.torrent"),
+    include_bytes!("../../tests/vectors/torrents/mktorrent_folder.torrent"),
+    include_bytes!("../../tests/vectors/torrents/mktorrent_single.torrent"),
+    include_bytes!("../../tests/vectors/torrents/transmission_folder.torrent"),
+];
 /// Written for fuzzing: what the vectors do not have.
 const OTHERS: &[(&str, &[u8])] = &[
     ("bencode", b"i-9223372036854775808e"),
@@ -36,6 +44,7 @@ const OTHERS: &[(&str, &[u8])] = &[
     ("head", b"\r\nGET http://t:1/a?b HTTP/1.0\nConnection: keep-alive, close\n\n"),
     ("head", b"POST / HTTP/1.1\r\nHost: t\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"),
     ("head", b"GET / HTTP/1.1\r\nHost: t\r\n\r\nGET / HTTP/1.1\r\nHost: t\r\n\r\n"),
+    ("metainfo", b"magnet:?xt=urn:btih:2EIBUK45EAUBDIC6RRL4KV5CBP4XJXEK&dn=a+b%20c&tr=x&xl=7"),
     ("query", b"announce/key/scrape?info_hash=aaaaaaaaaaaaaaaaaaaa&info_hash=%41%42"),
     ("query", b"offset=3&limit=9&peers=0&totals=1&format=json"),
 ];
@@ -57,7 +66,10 @@ pub fn seeds() -> Vec<(&'static str, Vec<u8>)> {
     }
     let states = STATES.iter().map(|bytes| ("state", *bytes));
     let bencode = BENCODE.iter().map(|bytes| ("bencode", *bytes));
-    for (target, bytes) in states.chain(bencode).chain(OTHERS.iter().chain(FOUND).copied()) {
+    let torrents = TORRENTS.iter().flat_map(|bytes| [("metainfo", *bytes), ("bencode", *bytes)]);
+    for (target, bytes) in
+        states.chain(bencode).chain(torrents).chain(OTHERS.iter().chain(FOUND).copied())
+    {
         add(target, bytes);
     }
     seeds

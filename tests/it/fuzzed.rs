@@ -11,7 +11,8 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use fuzz::TARGETS;
-use fuzz::seeds::seeds;
+use fuzz::seeds::{TORRENTS, seeds};
+use muster::metainfo::Metainfo;
 
 /// Mutations of each seed.
 const MUTATIONS: usize = 100;
@@ -84,4 +85,13 @@ fn every_target_of_fuzzing_has_its_four_lines_and_a_seed() {
     let seeded: BTreeSet<String> =
         seeds().into_iter().map(|(target, _)| format!("{target}.rs")).collect();
     assert_eq!(seeded, wanted);
+}
+
+#[test]
+fn the_torrents_among_the_seeds_are_torrents_and_lack_nothing() {
+    for torrent in TORRENTS {
+        let metainfo = Metainfo::parse(torrent).expect("made by others");
+        let ours = "announce: trackers at loopback or private addresses alone";
+        assert_eq!(metainfo.flaws(), [ours], "{}", metainfo.info_hash());
+    }
 }

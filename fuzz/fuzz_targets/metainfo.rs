@@ -1,0 +1,4 @@
+//! See `muster_fuzz::metainfo`.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| muster_fuzz::metainfo::check(bytes));
