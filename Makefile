@@ -4,8 +4,8 @@
 .PHONY: help run build config test test-unit test-deps test-hostile check fmt doc tree fuzz fuzz-deps \
 	bench-state bench-udp ci clean
 
-# The BitTorrent clients that `make test` drives, as Debian packages.
-CLIENTS := aria2 transmission-cli python3-libtorrent
+# What `make test` drives, as Debian packages: BitTorrent clients, systemd-analyze, strace.
+CLIENTS := aria2 transmission-cli python3-libtorrent systemd strace
 # Links must lead somewhere; to private items they may, since those are documented too.
 RUSTDOC_LINTS := -D warnings -A rustdoc::private_intra_doc_links
 # Empty for root, who may have no sudo.
@@ -30,7 +30,7 @@ test: ## Run every test; those with real BitTorrent clients where these are inst
 test-unit: ## Run the tests inside the modules alone: a few seconds
 	cargo test --locked --lib
 
-test-deps: ## Install the BitTorrent clients the tests drive (Debian, Ubuntu)
+test-deps: ## Install what the tests drive: BitTorrent clients, systemd-analyze, strace (Debian)
 	$(SUDO) apt-get update
 	$(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $(CLIENTS)
 

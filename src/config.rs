@@ -144,16 +144,20 @@ impl Config {
         check_apart("listen", &tcp.collect::<Vec<_>>())?;
         let udp: Vec<SocketAddr> = self.udp_listen.iter().map(|listen| listen.0).collect();
         check_apart("udp-listen", &udp)?;
+        self.listen.iter().try_for_each(|listen| self.check_engine(listen))
+    }
+
+    /// Checks that the engine may serve a place, which need not be in `listen`.
+    pub fn check_engine(&self, listen: &Listen) -> Result<(), String> {
         let tiny_http = self.http_engine == HttpEngine::TinyHttp;
-        let open = self.listen.iter().find(|listen| !listen.is_local());
-        if let (true, false, Some(open)) = (tiny_http, self.allow_tiny_http_remote_crash, open) {
-            return Err(format!(
-                "http-engine tiny_http does not listen on {open}: anybody could end the process \
-                 with one 70-byte request; set listen to 127.0.0.1:6969 behind a reverse proxy, or \
-                 allow-tiny-http-remote-crash to true"
-            ));
+        if !tiny_http || self.allow_tiny_http_remote_crash || listen.is_local() {
+            return Ok(());
         }
-        Ok(())
+        Err(format!(
+            "http-engine tiny_http does not listen on {listen}: anybody could end the process with \
+             one 70-byte request; set listen to 127.0.0.1:6969 behind a reverse proxy, or \
+             allow-tiny-http-remote-crash to true"
+        ))
     }
 }
 

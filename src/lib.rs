@@ -31,7 +31,9 @@
 //! | [`serve`] | wiring: starts every thread, stops it again |
 //! | [`config`] | one table of options, from flags, variables and a file |
 //! | [`listen`], [`addresses`] | the sockets listened on, the host's own addresses |
+//! | [`sockets`] | ... all of a start: opened, or passed by systemd |
 //! | [`signals`], [`log`] | the rest of the host: signals in, lines on stderr out |
+//! | [`notify`], [`watchdog`] | ... systemd: what it is told, and that nobody hangs |
 //! | [`store`] | state that survives: the state file, the journal, their load |
 //! | `store::folder`, `store::journal` | ... the files beside it, what came since |
 //! | `store::encode`, `store::parse`, `store::scalar` | ... tracker to text and back |
@@ -57,7 +59,7 @@
 //! | [`tracker`] | the core: swarms in shards behind one door |
 //! | `tracker::swarm`, `tracker::index` | ... the peers of a torrent, how they are found |
 //! | `tracker::similar` | ... which hash a mistyped one may have meant |
-//! | [`stats`] | counters |
+//! | [`stats`], [`rounds`] | counters, and who still goes round |
 //! | [`client`] | asking a tracker, this one or another |
 //! | [`client::http`], [`client::tracker_url`] | ... over HTTP, what people type |
 //! | [`metainfo`] | torrent files: bytes to torrent, and what is wrong with it |
@@ -98,12 +100,15 @@ pub mod limits;
 pub mod listen;
 pub mod log;
 pub mod metainfo;
+pub mod notify;
 pub mod percent;
 pub mod printable;
 pub mod registration;
 pub mod request;
+pub mod rounds;
 pub mod serve;
 pub mod signals;
+pub mod sockets;
 pub mod stats;
 pub mod store;
 pub mod subnet;
@@ -112,3 +117,4 @@ pub mod token;
 pub mod tracker;
 pub mod udp;
 pub mod utc;
+pub mod watchdog;

@@ -194,6 +194,8 @@ pub const STOP_MILLIS_MAX: u64 = 5_000;
 /// A request may still come within this on a connection that has none at a stop: it may be on its
 /// way.
 pub const STOP_IDLE_MILLIS: u64 = 100;
+/// Between two status lines for systemd, which come only when the counts have changed.
+pub const STATUS_INTERVAL_SECONDS: u32 = 5;
 /// How often a stop looks whether the threads of `tiny_http` have ended.
 pub const TINY_STOP_LOOK_MILLIS: u64 = 20;
 /// Between two log lines of the same cause.

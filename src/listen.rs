@@ -1,7 +1,8 @@
 //! The sockets muster listens on: TCP over IPv4 and IPv6, and Unix sockets for a proxy on the host.
 //!
 //! An IPv6 any-address takes IPv4 as well, on one socket; where the host has no IPv6, IPv4 alone is
-//! listened on instead. Errors are one line that names the address and says what to do.
+//! listened on instead. A socket that somebody else has opened is set up as our own are. Errors are
+//! one line that names the address and says what to do.
 
 use std::fmt;
 use std::fs;
@@ -23,7 +24,7 @@ use crate::limits::HTTP_BACKLOG;
 pub enum Listener {
     /// TCP.
     Tcp(TcpListener),
-    /// A Unix socket and its path, which is removed when this is dropped.
+    /// A Unix socket and its path, which is removed when this is dropped if it is ours.
     Unix(UnixListener, SocketFile),
 }
 
@@ -34,6 +35,21 @@ impl Listener {
             Listen::Tcp(address) => open_tcp(*address).map_err(|error| in_words(*address, error)),
             Listen::Unix(path) => open_unix(path),
         }
+    }
+
+    /// Takes over a TCP socket that listens already.
+    pub fn passed_tcp(listener: TcpListener) -> io::Result<Listener> {
+        set_up_tcp(&listener)?;
+        listener.set_nonblocking(true)?;
+        Ok(Listener::Tcp(listener))
+    }
+
+    /// Takes over a Unix socket that listens already. Its path stays when we go.
+    pub fn passed_unix(listener: UnixListener) -> io::Result<Listener> {
+        listener.set_nonblocking(true)?;
+        let address = listener.local_addr()?;
+        let path = address.as_pathname().unwrap_or(Path::new("")).to_owned();
+        Ok(Listener::Unix(listener, SocketFile { path, ours: false }))
     }
 
     /// Where it listens: the address with the port that the system chose if 0 was asked for.
@@ -49,7 +65,7 @@ impl Listener {
 impl fmt::Display for Listener {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (self, self.address()) {
-            (Listener::Unix(_, file), _) => write!(f, "unix:{}", file.0.display()),
+            (Listener::Unix(_, file), _) => write!(f, "unix:{}", file.path.display()),
             (_, Some(address)) => write!(f, "{address}"),
             (_, None) => f.write_str("an unnamed socket"),
         }
@@ -65,13 +81,19 @@ impl AsFd for Listener {
     }
 }
 
-/// The file of a Unix socket of ours.
+/// The file of a Unix socket.
 #[derive(Debug)]
-pub struct SocketFile(PathBuf);
+pub struct SocketFile {
+    path: PathBuf,
+    /// Whether we have made it, and remove it.
+    ours: bool,
+}
 
 impl Drop for SocketFile {
     fn drop(&mut self) {
-        let _ = fs::remove_file(&self.0);
+        if self.ours {
+            let _ = fs::remove_file(&self.path);
+        }
     }
 }
 
@@ -99,12 +121,18 @@ fn bind_tcp(address: SocketAddr) -> Result<Listener, Errno> {
     if address.is_ipv6() {
         sockopt::set_ipv6_v6only(&socket, !address.ip().is_unspecified())?;
     }
+    rustix::net::bind(&socket, &address)?;
+    set_up_tcp(&socket)?;
+    Ok(Listener::Tcp(TcpListener::from(socket)))
+}
+
+/// What a bound TCP socket of either origin is given.
+fn set_up_tcp(socket: &impl AsFd) -> Result<(), Errno> {
     // Accepted sockets inherit it: the last reply of a pipeline must not wait for an
     // acknowledgement.
-    sockopt::set_tcp_nodelay(&socket, true)?;
-    rustix::net::bind(&socket, &address)?;
-    rustix::net::listen(&socket, HTTP_BACKLOG)?;
-    Ok(Listener::Tcp(TcpListener::from(socket)))
+    sockopt::set_tcp_nodelay(socket, true)?;
+    // Of one that listens already this changes the backlog alone.
+    rustix::net::listen(socket, HTTP_BACKLOG)
 }
 
 fn in_words(address: SocketAddr, error: Errno) -> String {
@@ -133,7 +161,7 @@ fn open_unix(path: &Path) -> Result<Listener, String> {
     }
     let listener = UnixListener::bind(path).map_err(failed)?;
     listener.set_nonblocking(true).map_err(failed)?;
-    Ok(Listener::Unix(listener, SocketFile(path.to_owned())))
+    Ok(Listener::Unix(listener, SocketFile { path: path.to_owned(), ours: true }))
 }
 
 impl From<Listener> for OwnedFd {

@@ -15,25 +15,29 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::addresses;
 use crate::clock::{Clock, unix_time};
-use crate::config::{Config, HttpEngine, Listen};
+use crate::config::{Config, HttpEngine};
 use crate::http::access::Access;
 use crate::http::operator::Operator;
 use crate::http::{Service, Settings, tiny};
 #[cfg(target_os = "linux")]
 use crate::http::{admission::ConnectionLimits, epoll};
 use crate::limits::{
-    HTTP_CONNECTIONS_MAX_DEFAULT, PORT_TRIES_MAX, STOP_MILLIS_MAX, UDP_RECEIVE_BUFFER_BYTES,
-    UDP_SEND_BUFFER_BYTES, WORKERS_MAX,
+    HTTP_CONNECTIONS_MAX_DEFAULT, STOP_MILLIS_MAX, UDP_RECEIVE_BUFFER_BYTES, UDP_SEND_BUFFER_BYTES,
+    WORKERS_MAX,
 };
 use crate::listen::Listener;
 use crate::log;
+use crate::notify::Notifier;
+use crate::rounds::Rounds;
 use crate::signals;
+use crate::sockets::{self, Passed, Sockets};
 use crate::stats::Stats;
 use crate::store::{Saved, Store};
 use crate::sweeper::Sweeper;
 use crate::token::Token;
 use crate::tracker::{Tolerance, Tracker, TrackerLimits};
 use crate::udp::{self, key_file, socket};
+use crate::watchdog::{self, Watchdog};
 
 enum Engine {
     #[cfg(target_os = "linux")]
@@ -47,6 +51,7 @@ pub struct Running {
     engine: Engine,
     udp: udp::Engine,
     sweeper: JoinHandle<()>,
+    rounds: Arc<Rounds>,
     stopping: Arc<AtomicBool>,
     addresses: Vec<SocketAddr>,
     listening: Vec<String>,
@@ -100,28 +105,35 @@ impl Asked {
 
 /// Opens the listeners and starts every thread.
 pub fn start(config: &Config) -> Result<Running, String> {
-    start_with(config, &Arc::default())
+    start_with(config, &Arc::default(), Passed::default(), Rounds::default())
 }
 
-fn start_with(config: &Config, asked: &Arc<Asked>) -> Result<Running, String> {
+fn start_with(
+    config: &Config,
+    asked: &Arc<Asked>,
+    passed: Passed,
+    rounds: Rounds,
+) -> Result<Running, String> {
     let descriptors = raise_descriptor_limit();
-    let (listeners, sockets) = open(config)?;
+    let Sockets { http: listeners, udp: sockets } = sockets::open(config, passed)?;
     let addresses = listeners.iter().filter_map(Listener::address).collect();
     let listening = listeners.iter().map(Listener::to_string).collect();
     let service = Arc::new(service(config, asked)?);
     // Before anything runs, so that a failure leaves nothing running.
     let udp = (!sockets.is_empty()).then(|| udp_service(config, &service)).transpose()?;
     let workers = workers(config.workers);
+    let rounds = Arc::new(rounds);
     let engine = match config.http_engine {
         #[cfg(target_os = "linux")]
         HttpEngine::Epoll => {
             let limits = connection_limits(config, descriptors);
-            epoll::Engine::start(listeners, &service, workers, limits).map(Engine::Epoll)?
+            epoll::Engine::start(listeners, &service, workers, limits, &rounds)
+                .map(Engine::Epoll)?
         }
         _ => tiny::Engine::start(listeners, &service, workers).map(Engine::Tiny)?,
     };
     let udp = match udp {
-        Some(service) => start_udp(sockets, &Arc::new(service), workers)?,
+        Some(service) => start_udp(sockets, &Arc::new(service), workers, &rounds)?,
         None => udp::Engine::default(),
     };
     let stopping = Arc::new(AtomicBool::new(false));
@@ -137,51 +149,7 @@ fn start_with(config: &Config, asked: &Arc<Asked>) -> Result<Running, String> {
         move || sweeper.run(&stopping)
     });
     let sweeper = sweeper.map_err(|error| format!("cannot start a thread: {error}"))?;
-    Ok(Running { service, engine, udp, sweeper, stopping, addresses, listening })
-}
-
-/// Opens what is listened on, UDP where TCP is unless told otherwise.
-fn open(config: &Config) -> Result<(Vec<Listener>, Vec<socket::Socket>), String> {
-    let (mut listeners, mut sockets) = (Vec::new(), Vec::new());
-    let follows = config.udp && config.udp_listen.is_empty();
-    for listen in &config.listen {
-        let (listener, socket) = open_both(listen, follows)?;
-        listeners.push(listener);
-        sockets.extend(socket);
-    }
-    if !config.udp && !config.udp_listen.is_empty() {
-        let udp_listen: Vec<String> = config.udp_listen.iter().map(ToString::to_string).collect();
-        let udp_listen = udp_listen.join(",");
-        log::warn(format_args!("udp is false: nothing listens on udp-listen {udp_listen}"));
-    }
-    for listen in config.udp_listen.iter().filter(|_| config.udp) {
-        let socket = socket::Socket::open(listen.0);
-        sockets.push(socket.map_err(|error| socket::in_words(listen.0, &error))?);
-    }
-    Ok((listeners, sockets))
-}
-
-/// Opens a listener and, if UDP `follows`, a UDP socket on the same address and port. Where any
-/// port will do, one is taken that is free for both.
-fn open_both(listen: &Listen, follows: bool) -> Result<(Listener, Option<socket::Socket>), String> {
-    let any_port = matches!(listen, Listen::Tcp(address) if address.port() == 0);
-    let mut tries = if any_port { PORT_TRIES_MAX } else { 1 };
-    // Kept until a port is found, so that none is tried twice.
-    let mut given_up = Vec::new();
-    loop {
-        let listener = Listener::open(listen)?;
-        let Some(address) = listener.address().filter(|_| follows) else {
-            return Ok((listener, None));
-        };
-        tries -= 1;
-        match socket::Socket::open(address) {
-            Ok(socket) => return Ok((listener, Some(socket))),
-            Err(error) if error.kind() == io::ErrorKind::AddrInUse && tries > 0 => {
-                given_up.push(listener);
-            }
-            Err(error) => return Err(socket::in_words(address, &error)),
-        }
-    }
+    Ok(Running { service, engine, udp, sweeper, rounds, stopping, addresses, listening })
 }
 
 /// What answers UDP, with the key that is kept beside the state.
@@ -196,6 +164,7 @@ fn start_udp(
     sockets: Vec<socket::Socket>,
     service: &Arc<udp::Service>,
     threads: usize,
+    rounds: &Rounds,
 ) -> Result<udp::Engine, String> {
     if let Some((receive, send)) = sockets.first().map(socket::Socket::granted) {
         log::info(format_args!(
@@ -203,16 +172,25 @@ fn start_udp(
              {UDP_RECEIVE_BUFFER_BYTES} and {UDP_SEND_BUFFER_BYTES} (net.core.rmem_max, wmem_max)"
         ));
     }
-    udp::Engine::start(sockets, service, threads)
+    udp::Engine::start(sockets, service, threads, rounds)
+}
+
+/// The way to systemd, if it wants to be told.
+fn notifier() -> Result<Option<Notifier>, String> {
+    Notifier::from_variables(|name| std::env::var_os(name), std::process::id())
 }
 
 /// Runs the tracker until SIGINT, SIGTERM or the operator stops it, and saves at SIGUSR1. Fails if
 /// it cannot start, or cannot save at the end.
 pub fn run(config: &Config) -> Result<(), String> {
+    // Before the first thread starts.
+    let passed = Passed::take()?;
+    let notifier = notifier()?.map(Arc::new);
     let asked = Arc::new(Asked::default());
     let (for_stop, for_save) = (Arc::clone(&asked), Arc::clone(&asked));
     signals::watch(move || for_stop.stop(), move || for_save.save())?;
-    let running = start_with(config, &asked)?;
+    let rounds = Rounds::new(notifier.as_deref().and_then(watchdog::wait_millis_max));
+    let running = start_with(config, &asked, passed, rounds)?;
     log::info(format_args!(
         "muster {} serves with {} and {} workers; peers time out after {} s",
         env!("CARGO_PKG_VERSION"),
@@ -221,14 +199,22 @@ pub fn run(config: &Config) -> Result<(), String> {
         config.peer_timeout,
     ));
     running.announce_itself();
+    let watchdog = notifier.clone().map(|notifier| running.watched(notifier)).transpose()?;
     while asked.wait() == Wanted::Save {
         match running.save() {
             Ok(saved) => log::info(format_args!("SIGUSR1: {saved}")),
             Err(error) => log::error(format_args!("SIGUSR1: {error}")),
         }
     }
+    if let Some(notifier) = notifier {
+        notifier.tell("STOPPING=1\nSTATUS=stopping");
+    }
     log::info("stopping: no new connections, what is in flight has 5 s to finish");
-    running.stop()
+    let stopped = running.stop();
+    if let Some(watchdog) = watchdog {
+        let _ = watchdog.join();
+    }
+    stopped
 }
 
 impl Running {
@@ -251,6 +237,20 @@ impl Running {
         if let Engine::Epoll(engine) = &self.engine {
             engine.wake();
         }
+    }
+
+    /// Starts the thread that tells systemd how things are, until the stop.
+    fn watched(&self, notifier: Arc<Notifier>) -> Result<JoinHandle<()>, String> {
+        let watchdog = Watchdog {
+            notifier,
+            clock: Arc::clone(&self.service.clock),
+            tracker: Arc::clone(&self.service.tracker),
+            rounds: Arc::clone(&self.rounds),
+        };
+        let stopping = Arc::clone(&self.stopping);
+        let thread = thread::Builder::new().name("watchdog".to_owned());
+        let thread = thread.spawn(move || watchdog.run(&stopping));
+        thread.map_err(|error| format!("cannot start a thread: {error}"))
     }
 
     /// Saves the state now.

@@ -41,6 +41,7 @@ use crate::request::{
     AnnounceRequest, Families, Identity, InfoHash, NumWant, PeerBuf, Proof, Refused, Seconds,
     with_jitter,
 };
+use crate::rounds::{Round, Rounds};
 use crate::stats::Stats;
 use crate::subnet::{canonical, is_local, is_reachable};
 use crate::tracker::Tracker;
@@ -256,25 +257,33 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// Starts `threads` threads over all sockets, one for each socket at the least.
+    /// Starts `threads` threads over all sockets, one for each socket at the least; `rounds` watch
+    /// over them.
     pub fn start(
         sockets: Vec<Socket>,
         service: &Arc<Service>,
         threads: usize,
+        rounds: &Rounds,
     ) -> Result<Engine, String> {
         let threads_each = threads.div_ceil(sockets.len().max(1)).max(1);
         let stopping = Arc::new(AtomicBool::new(false));
         let mut engine =
             Engine { sockets: Vec::new(), threads: Vec::new(), threads_each, stopping };
         for socket in sockets {
+            if let Some(millis) = rounds.wait_millis_max() {
+                let watched = socket.wait_at_most(millis);
+                watched.map_err(|error| format!("udp {}: {error}", socket.address()))?;
+            }
             let socket = Arc::new(socket);
             engine.sockets.push(Arc::clone(&socket));
             for _ in 0..threads_each {
                 let (socket, service) = (Arc::clone(&socket), Arc::clone(service));
                 let stopping = Arc::clone(&engine.stopping);
+                let name = format!("udp-{}", engine.threads.len());
+                let round = rounds.watch(&name, service.clock.millis());
                 let thread = thread::Builder::new()
-                    .name(format!("udp-{}", engine.threads.len()))
-                    .spawn(move || serve(&socket, &service, &stopping, Service::answer));
+                    .name(name)
+                    .spawn(move || serve(&socket, &service, &stopping, &round, Service::answer));
                 match thread {
                     Ok(thread) => engine.threads.push(thread),
                     Err(error) => {
@@ -305,18 +314,20 @@ impl Engine {
 }
 
 /// One thread: receives, answers as [`Service::answer`] does and replies, until it is told to stop.
-fn serve<A>(socket: &Socket, service: &Service, stopping: &AtomicBool, answer: A)
+fn serve<A>(socket: &Socket, service: &Service, stopping: &AtomicBool, round: &Round, answer: A)
 where
     A: for<'w> Fn(&Service, &[u8], IpAddr, u64, &'w mut Work) -> &'w [u8],
 {
     let (mut buffer, mut work) = (Buffer::new(UDP_REQUEST_BYTES_MAX), Work::new());
     let stop = || stopping.load(Ordering::Relaxed);
     while !stop() {
-        let received = match socket.receive(&mut buffer) {
+        let received = socket.receive(&mut buffer);
+        let now = service.clock.millis();
+        round.begin(now);
+        let received = match received {
             Ok(Some(received)) => received,
             Ok(None) => continue,
             Err(error) => {
-                let now = service.clock.millis();
                 log::limited(Cause::SocketFailed, Level::Warn, now, || {
                     format!("receiving on udp {}: {error}", socket.address())
                 });
@@ -325,7 +336,6 @@ where
                 continue;
             }
         };
-        let now = service.clock.millis();
         let packet = buffer.packet(received.length);
         let source = canonical(received.source.ip());
         // A bug costs the packet that meets it, not the thread. What its locks guard stays in use

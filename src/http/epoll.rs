@@ -35,6 +35,7 @@ use crate::limits::{
 use crate::listen::Listener;
 use crate::log::{self, Cause, Level};
 use crate::request::Seconds;
+use crate::rounds::{Round, Rounds};
 use crate::subnet::{canonical, user_network};
 
 use super::Service;
@@ -66,6 +67,8 @@ struct Shared {
     handover: Handover,
     /// When a stop must be over, in milliseconds of the clock; `u64::MAX` while serving.
     stop_at: AtomicU64,
+    /// How long a worker may wait for events, while somebody watches over it.
+    wait_millis_max: Option<u64>,
 }
 
 /// The running engine.
@@ -77,26 +80,29 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// Starts `workers` threads that serve all `listeners`.
+    /// Starts `workers` threads that serve all `listeners`, with `rounds` watching over them.
     pub fn start(
         listeners: Vec<Listener>,
         service: &Arc<Service>,
         workers: usize,
         limits: ConnectionLimits,
+        rounds: &Rounds,
     ) -> Result<Engine, String> {
         let failed = |error: Errno| format!("cannot set up epoll: {error}");
         let handover = Handover::start(service)?;
         let stop_at = AtomicU64::new(u64::MAX);
-        let shared = Shared { listeners, handover, stop_at };
+        let wait_millis_max = rounds.wait_millis_max();
+        let shared = Shared { listeners, handover, stop_at, wait_millis_max };
         let mut engine =
             Engine { shared: Arc::new(shared), wakers: Vec::new(), workers: Vec::new() };
         for nth in 0..workers {
             let flags = EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK;
             let wake = Arc::new(eventfd(0, flags).map_err(failed)?);
             let shared = Arc::clone(&engine.shared);
-            let worker =
-                Worker::new(service, shared, &wake, limits.share(workers)).map_err(failed)?;
             let name = format!("http-{nth}");
+            let round = rounds.watch(&name, service.clock.millis());
+            let limits = limits.share(workers);
+            let worker = Worker::new(service, shared, &wake, limits, round).map_err(failed)?;
             let thread = thread::Builder::new().name(name).spawn(move || worker.run());
             engine.workers.push(thread.map_err(|error| format!("cannot start a thread: {error}"))?);
             engine.wakers.push(wake);
@@ -131,6 +137,7 @@ struct Worker {
     epoll: OwnedFd,
     wake: Arc<OwnedFd>,
     shared: Arc<Shared>,
+    round: Arc<Round>,
     admission: Admission,
     table: Table,
     desk: Desk,
@@ -150,6 +157,7 @@ impl Worker {
         shared: Arc<Shared>,
         wake: &Arc<OwnedFd>,
         limits: ConnectionLimits,
+        round: Arc<Round>,
     ) -> Result<Worker, Errno> {
         let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
         epoll::add(&epoll, wake, epoll::EventData::new_u64(WAKE), epoll::EventFlags::IN)?;
@@ -157,6 +165,7 @@ impl Worker {
             epoll,
             wake: Arc::clone(wake),
             shared,
+            round,
             admission: Admission::new(limits),
             table: Table::new(),
             desk: Desk::new(service),
@@ -184,6 +193,7 @@ impl Worker {
             }
             self.now = self.desk.service.clock.millis();
             self.desk.now = Seconds((self.now / 1000) as u32);
+            self.round.begin(self.now);
             for event in &events {
                 let token = event.data.u64();
                 let handling = AssertUnwindSafe(|| self.handle(token));
@@ -210,8 +220,9 @@ impl Worker {
     /// Until the next deadline; for ever if there is none.
     fn timeout(&self) -> Option<Timespec> {
         let stop_at = self.shared.stop_at.load(Ordering::Relaxed);
+        let round = self.shared.wait_millis_max.map(|millis| self.now + millis);
         let deadlines =
-            [self.table.next_deadline(), self.accept_at, self.idle_until, Some(stop_at)];
+            [self.table.next_deadline(), self.accept_at, self.idle_until, round, Some(stop_at)];
         let next = deadlines.into_iter().flatten().min()?;
         if next == u64::MAX {
             return None;

@@ -210,3 +210,19 @@ fn what_is_copied_out_of_one_tracker_restores_another() {
     seen.sort_unstable();
     assert_eq!((seen[5], seen[19_998], seen[19_999]), (6, 19_999, 30_000));
 }
+
+#[test]
+fn whoever_passes_every_lock_waits_for_one_that_is_held() {
+    let (tracker, (done, passed)) = (tracker(10, 10), std::sync::mpsc::channel());
+    let soon = std::time::Duration::from_millis(100);
+    std::thread::scope(|scope| {
+        let held = tracker.lock(SHARDS_COUNT - 1);
+        scope.spawn(|| {
+            tracker.pass_every_lock();
+            done.send(()).expect("the test waits");
+        });
+        assert!(passed.recv_timeout(soon).is_err(), "it must not pass");
+        drop(held);
+        passed.recv().expect("it passes");
+    });
+}

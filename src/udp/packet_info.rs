@@ -65,7 +65,7 @@ pub fn ask_for(fd: &OwnedFd, address: SocketAddr) -> Result<(), rustix::io::Errn
 /// The length of a packet, who sent it, and where it was sent to.
 pub type Received = (usize, SocketAddr, Option<Asked>);
 
-/// Waits for a packet; `None` if a signal came or the socket was woken.
+/// Waits for a packet; `None` if a signal came, the socket was woken or has waited long enough.
 pub fn receive(
     fd: &OwnedFd,
     packet: &mut [u8],
@@ -79,7 +79,7 @@ pub fn receive(
         MsgFlags::empty(),
     ) {
         Ok(message) => message,
-        Err(Errno::EINTR) => return Ok(None),
+        Err(Errno::EINTR | Errno::EAGAIN) => return Ok(None),
         Err(error) => return Err(error.into()),
     };
     let Some(source) = message.address.as_ref().and_then(socket_address) else {

@@ -16,15 +16,16 @@
 )]
 
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 use std::os::fd::OwnedFd;
+use std::time::Duration;
 
 use rustix::io::Errno;
 use rustix::net::{
     AddressFamily, RecvFlags, SendFlags, Shutdown, SocketFlags, SocketType, sockopt,
 };
 
-use crate::limits::{UDP_RECEIVE_BUFFER_BYTES, UDP_SEND_BUFFER_BYTES};
+use crate::limits::{STOP_MILLIS_MAX, UDP_RECEIVE_BUFFER_BYTES, UDP_SEND_BUFFER_BYTES};
 
 #[cfg(target_os = "linux")]
 use super::packet_info::{self, Asked, CONTROL_BYTES};
@@ -41,6 +42,8 @@ pub struct Asked;
 pub struct Socket {
     fd: OwnedFd,
     address: SocketAddr,
+    /// Whether somebody else has opened it, and keeps it when we go.
+    passed: bool,
     /// Bytes that the kernel queues until they are received, and until they are sent.
     granted: (usize, usize),
 }
@@ -92,6 +95,26 @@ impl Socket {
         Ok(opened?)
     }
 
+    /// Takes over a socket that is bound already, and sets it up as one of our own.
+    pub fn passed(socket: UdpSocket) -> io::Result<Socket> {
+        // Whoever opened it may have read from it without waiting.
+        socket.set_nonblocking(false)?;
+        let address = socket.local_addr()?;
+        let fd = OwnedFd::from(socket);
+        let granted = set_up(&fd, address)?;
+        let socket = Socket { fd, address, passed: true, granted };
+        socket.wait_at_most(STOP_MILLIS_MAX)?;
+        Ok(socket)
+    }
+
+    /// Lets [`Socket::receive`] wait this long at the most.
+    pub fn wait_at_most(&self, millis: u64) -> io::Result<()> {
+        // A passed one cannot be woken for certain at a stop.
+        let millis = if self.passed { millis.min(STOP_MILLIS_MAX) } else { millis };
+        let wait = Some(Duration::from_millis(millis));
+        Ok(sockopt::set_socket_timeout(&self.fd, sockopt::Timeout::Recv, wait)?)
+    }
+
     /// The address listened on, with the port that the system chose if 0 was asked for.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
@@ -105,8 +128,8 @@ impl Socket {
         self.granted
     }
 
-    /// Waits for a packet. `None` if there is none for another reason: a signal, or the socket was
-    /// woken.
+    /// Waits for a packet. `None` if there is none for another reason: a signal, the socket was
+    /// woken, or the wait was long enough.
     pub fn receive(&self, buffer: &mut Buffer) -> io::Result<Option<Received>> {
         #[cfg(target_os = "linux")]
         if self.address.ip().is_unspecified() {
@@ -119,7 +142,7 @@ impl Socket {
                 let source = source.and_then(|source| SocketAddr::try_from(source).ok());
                 Ok(source.map(|source| Received { length, source, asked: None }))
             }
-            Err(Errno::INTR) => Ok(None),
+            Err(Errno::INTR | Errno::AGAIN) => Ok(None),
             Err(error) => Err(error.into()),
         }
     }
@@ -136,10 +159,13 @@ impl Socket {
 
     /// Wakes every thread that waits for a packet, and those that will.
     pub fn wake(&self, threads: usize) {
-        // Linux says that the socket is not connected, and wakes them all the same.
-        let _ = rustix::net::shutdown(&self.fd, Shutdown::Read);
-        if cfg!(not(target_os = "linux")) {
-            // Elsewhere a packet for each has to do.
+        if !self.passed {
+            // Linux says that the socket is not connected, and wakes them all the same.
+            let _ = rustix::net::shutdown(&self.fd, Shutdown::Read);
+        }
+        // The next process would find a passed socket shut down too, and never wait on it again.
+        if self.passed || cfg!(not(target_os = "linux")) {
+            // A packet for each has to do.
             let mut own = self.address;
             if own.ip().is_unspecified() {
                 own.set_ip(match own.ip() {
@@ -160,20 +186,26 @@ fn bind(address: SocketAddr) -> Result<Socket, Errno> {
     if address.is_ipv6() {
         sockopt::set_ipv6_v6only(&fd, !address.ip().is_unspecified())?;
     }
-    // The kernel grants what net.core.rmem_max and wmem_max allow, and never says no.
-    let _ = sockopt::set_socket_recv_buffer_size(&fd, UDP_RECEIVE_BUFFER_BYTES);
-    let _ = sockopt::set_socket_send_buffer_size(&fd, UDP_SEND_BUFFER_BYTES);
-    // Linux adds as much again for its own bookkeeping, and says the sum.
-    let share = if cfg!(target_os = "linux") { 2 } else { 1 };
-    let receive = sockopt::socket_recv_buffer_size(&fd)? / share;
-    let send = sockopt::socket_send_buffer_size(&fd)? / share;
-    #[cfg(target_os = "linux")]
-    if address.ip().is_unspecified() {
-        packet_info::ask_for(&fd, address)?;
-    }
+    let granted = set_up(&fd, address)?;
     rustix::net::bind(&fd, &address)?;
     let address = SocketAddr::try_from(rustix::net::getsockname(&fd)?)?;
-    Ok(Socket { fd, address, granted: (receive, send) })
+    Ok(Socket { fd, address, passed: false, granted })
+}
+
+/// What a socket of either origin is given; returns the sizes of its queues.
+fn set_up(fd: &OwnedFd, address: SocketAddr) -> Result<(usize, usize), Errno> {
+    // The kernel grants what net.core.rmem_max and wmem_max allow, and never says no.
+    let _ = sockopt::set_socket_recv_buffer_size(fd, UDP_RECEIVE_BUFFER_BYTES);
+    let _ = sockopt::set_socket_send_buffer_size(fd, UDP_SEND_BUFFER_BYTES);
+    // Linux adds as much again for its own bookkeeping, and says the sum.
+    let share = if cfg!(target_os = "linux") { 2 } else { 1 };
+    let receive = sockopt::socket_recv_buffer_size(fd)? / share;
+    let send = sockopt::socket_send_buffer_size(fd)? / share;
+    #[cfg(target_os = "linux")]
+    if address.ip().is_unspecified() {
+        packet_info::ask_for(fd, address)?;
+    }
+    Ok((receive, send))
 }
 
 /// An error of [`Socket::open`] in words that say what to do.

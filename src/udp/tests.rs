@@ -443,12 +443,13 @@ fn buggy<'w>(_: &Service, packet: &[u8], _: IpAddr, _: u64, work: &'w mut Work) 
 fn a_panic_costs_the_packet_that_meets_it_and_not_the_thread() {
     let service = Table::new().service;
     let socket = Socket::open((Ipv4Addr::LOCALHOST, 0).into()).expect("a free port");
+    let round = Rounds::default().watch("udp-0", 0);
     let client = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
     client.set_read_timeout(Some(Duration::from_secs(10))).expect("a timeout above zero");
     let stopping = AtomicBool::new(false);
     let mut reply = [0; 32];
     thread::scope(|scope| {
-        let serving = scope.spawn(|| serve(&socket, &service, &stopping, buggy));
+        let serving = scope.spawn(|| serve(&socket, &service, &stopping, &round, buggy));
         client.send_to(b"panic", socket.address()).expect("sent");
         client.send_to(b"hello", socket.address()).expect("sent");
         let came = client.recv(&mut reply);

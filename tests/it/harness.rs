@@ -5,8 +5,9 @@
 //! [`PATIENCE`] with a panic, so a broken server fails a test and does not hang it. Traffic stays
 //! on loopback addresses and Unix sockets; what is said over them is in `connection`.
 
-use std::io::Read;
+use std::io::{Read, Write as _};
 use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -173,17 +174,55 @@ impl Server {
 
     /// Starts a command that becomes muster, and waits until it has `count` listeners.
     pub fn of(command: Command, count: usize) -> Server {
-        let mut server = Server::launch(command);
-        let found = server.stdout.wait_for(|text, _| {
+        Server::launch(command).listens(count)
+    }
+
+    /// Waits until it has `count` listeners.
+    fn listens(mut self, count: usize) -> Server {
+        let found = self.stdout.wait_for(|text, _| {
             let found = listening_lines(text);
             (found.len() >= count).then_some(found)
         });
-        server.addresses = found.expect("muster says where it listens");
-        server
+        self.addresses = found.expect("muster says where it listens");
+        self
+    }
+
+    /// Starts muster with sockets that it is passed as systemd passes them, and waits until it has
+    /// `count` listeners.
+    pub fn passed(sockets: &[OwnedFd], options: &[&str], count: usize) -> Server {
+        Server::launch_passed(sockets, &[], options).listens(count)
+    }
+
+    /// Starts muster with at most two sockets, and variables, and waits for nothing. They travel in
+    /// the place of stdin and stderr, since those alone reach another program without unsafe code;
+    /// with two the log is in stdout.
+    pub fn launch_passed(
+        sockets: &[OwnedFd],
+        variables: &[(&str, &str)],
+        options: &[&str],
+    ) -> Server {
+        let same = |socket: &OwnedFd| Stdio::from(socket.try_clone().expect("a descriptor"));
+        let (stderr, moves) = match sockets {
+            [_, second] => (same(second), "exec 3<&0 4<&2 0</dev/null 2>&1"),
+            _ => (Stdio::piped(), "exec 3<&0 0</dev/null"),
+        };
+        let count = sockets.len();
+        let script = format!(
+            "{moves}; export LISTEN_FDS={count} LISTEN_PID=${{WRONG_PID:-$$}}; \
+             exec \"$0\" serve \"$@\""
+        );
+        let mut command = Command::new("/bin/sh");
+        command.args(["-c", &script, env!("CARGO_BIN_EXE_muster")]).args(options);
+        command.envs(variables.iter().copied());
+        Server::spawn(command, same(&sockets[0]), stderr)
     }
 
     /// Starts a command and waits for nothing: for programs that are to fail.
-    pub fn launch(mut command: Command) -> Server {
+    pub fn launch(command: Command) -> Server {
+        Server::spawn(command, Stdio::null(), Stdio::piped())
+    }
+
+    fn spawn(mut command: Command, stdin: Stdio, stderr: Stdio) -> Server {
         let folder = Folder::new();
         for (name, _) in std::env::vars_os() {
             if name.to_string_lossy().starts_with("MUSTER_") {
@@ -191,10 +230,13 @@ impl Server {
             }
         }
         command.current_dir(folder.path());
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.stdin(stdin).stdout(Stdio::piped()).stderr(stderr);
         let mut child = command.spawn().expect("the program starts");
         let (stdout, first) = Output::gather(child.stdout.take().expect("stdout is piped"));
-        let (stderr, second) = Output::gather(child.stderr.take().expect("stderr is piped"));
+        let (stderr, second) = match child.stderr.take() {
+            Some(stderr) => Output::gather(stderr),
+            None => Output::gather(std::io::empty()),
+        };
         let gatherers = vec![first, second];
         Server { addresses: Vec::new(), child, stdout, stderr, gatherers, _folder: folder }
     }
@@ -306,6 +348,26 @@ fn listening_lines(text: &str) -> Vec<Address> {
             None => Address::Tcp(place.parse().expect("listening on ADDR:PORT")),
         })
         .collect()
+}
+
+/// Whether a program that a test drives is installed. If not, says once a run that the test was not
+/// run, or fails where `REQUIRE_CLIENTS` is set.
+pub fn is_installed(program: &str) -> bool {
+    static SAID: Mutex<Vec<String>> = Mutex::new(Vec::new());
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    if std::env::split_paths(&path).any(|folder| folder.join(program).is_file()) {
+        return true;
+    }
+    let reason = format!("tests with {program} not run: it is missing (make test-deps)");
+    let required = std::env::var_os("REQUIRE_CLIENTS").is_some_and(|value| !value.is_empty());
+    assert!(!required, "{reason}");
+    let mut said = SAID.lock().expect("no panic under this lock");
+    if !said.contains(&reason) {
+        // Not eprintln: what a test prints with it is shown only when the test fails.
+        let _ = writeln!(std::io::stderr(), "{reason}");
+        said.push(reason);
+    }
+    false
 }
 
 /// Asks again and again until the answer is the wanted one; for what happens soon after a reply or

@@ -14,5 +14,6 @@ mod operator;
 mod readme;
 mod replay;
 mod state;
+mod systemd;
 mod tidy;
 mod udp;
