@@ -1,13 +1,16 @@
 # What people and CI do with this repository. `make` alone lists the targets.
 
 .DEFAULT_GOAL := help
-.PHONY: help run build config test test-unit test-deps test-hostile check fmt doc tree fuzz fuzz-deps \
-	bench-state bench-udp ci clean
+.PHONY: help run build config test test-unit test-deps test-hostile check fmt doc man completions \
+	tree fuzz fuzz-deps bench-state bench-udp ci clean
 
-# What `make test` drives, as Debian packages: BitTorrent clients, systemd-analyze, strace.
-CLIENTS := aria2 transmission-cli python3-libtorrent systemd strace
+# What `make test` drives, as Debian packages: BitTorrent clients, systemd-analyze, strace, and what
+# reads man pages and completions.
+CLIENTS := aria2 transmission-cli python3-libtorrent systemd strace groff-base mandoc zsh fish
 # Links must lead somewhere; to private items they may, since those are documented too.
 RUSTDOC_LINTS := -D warnings -A rustdoc::private_intra_doc_links
+# What stands in the footers of the man pages; packagers set SOURCE_DATE_EPOCH.
+MAN_DATE = $(shell date -u -d "@$${SOURCE_DATE_EPOCH:-$$(date +%s)}" +%F)
 # Empty for root, who may have no sudo.
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 
@@ -30,7 +33,7 @@ test: ## Run every test; those with real BitTorrent clients where these are inst
 test-unit: ## Run the tests inside the modules alone: a few seconds
 	cargo test --locked --lib
 
-test-deps: ## Install what the tests drive: BitTorrent clients, systemd-analyze, strace (Debian)
+test-deps: ## Install what the tests drive: BitTorrent clients, shells, readers of man pages (Debian)
 	$(SUDO) apt-get update
 	$(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $(CLIENTS)
 
@@ -46,6 +49,16 @@ fmt: ## Format the code
 
 doc: ## Build the documentation of the code and open it; it begins with the architecture
 	cargo doc --locked --no-deps --document-private-items --open
+
+man: ## Write the man pages of muster and its commands to target/man
+	cargo run --quiet --locked --example man -- target/man $(MAN_DATE)
+	@ls target/man/*.1
+
+completions: ## Write the completions of bash, zsh and fish to target/completions
+	@mkdir -p target/completions
+	cargo run --quiet --locked -- completions bash > target/completions/muster
+	cargo run --quiet --locked -- completions zsh > target/completions/_muster
+	cargo run --quiet --locked -- completions fish > target/completions/muster.fish
 
 tree: ## List the packages of the default build; the tidy test bounds their number
 	@cargo tree --locked -e normal --prefix none | sed 's/ (.*)$$//' | sort -u

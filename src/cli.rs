@@ -136,8 +136,9 @@ fn only_serve_takes_options(root: &ArgMatches, name: &str) -> Result<(), Failure
     }
 }
 
-/// The whole command line.
-fn command() -> Command {
+/// The whole command line: what the help, the completions and the man pages are made of.
+#[must_use]
+pub fn command() -> Command {
     let serve = Command::new("serve")
         .about("Run the tracker; what happens without a command too")
         .after_long_help(MORE);

@@ -3,6 +3,7 @@
 mod answer;
 mod bounds;
 mod clients;
+mod completions;
 mod config;
 #[macro_use]
 mod conformance;
@@ -10,7 +11,9 @@ mod connection;
 mod fuzzed;
 mod harness;
 mod identity;
+mod man;
 mod operator;
+mod programs;
 mod readme;
 mod replay;
 mod state;
