@@ -214,7 +214,8 @@ impl Metainfo {
         let missing = layers::check(layers, &self.files, self.piece_length)?;
         if missing > 0 {
             let key = layers::KEY;
-            self.noted.push(format!("{key}: none for {missing} files, which v2 needs"));
+            self.noted
+                .push(format!("{key}: missing for {missing} of the files, and v2 needs them"));
         }
         Ok(())
     }
@@ -381,7 +382,7 @@ fn parse_pieces(
         return Err(info.wrong("pieces", problem));
     }
     if hashes.len() as u64 != count {
-        let problem = format!("{} hashes for {count} pieces", hashes.len());
+        let problem = format!("{} bytes for {count} pieces of 20", pieces.len());
         return Err(info.wrong("pieces", problem));
     }
     Ok(hashes.to_vec())

@@ -45,7 +45,7 @@ pub(super) fn check(
         match layer {
             Value::Bytes(hashes) if hashes.len() as u64 == pieces.saturating_mul(32) => {
                 if root_of(hashes, padding) != Some(root) {
-                    return wrong("the hashes are not those that the info dictionary means".into());
+                    return wrong("not the hashes that the info dictionary means".to_owned());
                 }
             }
             Value::Bytes(hashes) => {

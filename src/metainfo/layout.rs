@@ -33,7 +33,7 @@ pub(super) fn parse_v1(info: &Fields<'_>) -> Result<Vec<File>, MetainfoError> {
                 let name = || format!("{}[{index}]", info.name_of("files"));
                 let keys = ["attr", "length", "path", "path.utf-8", "symlink path"];
                 let file = Fields::pick(format!("{}.", name()), as_dict(value, name)?, &keys)?;
-                let length = file.needed("length", file.length("length")?)?;
+                let length = parse_length(&file)?;
                 // Both are checked, whichever a program reads.
                 let path = file.needed("path", parse_path(&file, "path")?)?;
                 let path = parse_path(&file, "path.utf-8")?.unwrap_or(path);
@@ -72,10 +72,10 @@ fn walk(
     layout: &mut Layout,
 ) -> Result<(), MetainfoError> {
     for entry in folder.iter() {
-        let name = || format!("{place}: {}", quoted(entry.key));
-        let below = as_dict(entry.value, name)?;
         let before = path.len();
         push_component(path, entry.key).map_err(|problem| MetainfoError::at(place, problem))?;
+        let name = || format!("{place}: {}", quoted(path));
+        let below = as_dict(entry.value, name)?;
         // A file is a folder whose one entry has no name.
         match below.iter().next() {
             Some(first) if first.key.is_empty() => {
@@ -85,7 +85,7 @@ fn walk(
                 let keys = ["attr", "length", "pieces root", "symlink path"];
                 let described = as_dict(first.value, name)?;
                 let file = Fields::pick(format!("{}: ", name()), described, &keys)?;
-                let length = file.needed("length", file.length("length")?)?;
+                let length = parse_length(&file)?;
                 let root = parse_root(&file, length)?;
                 layout.push(path.clone(), length, &file, root)?;
             }
@@ -94,6 +94,14 @@ fn walk(
         path.truncate(before);
     }
     Ok(())
+}
+
+/// Bytes of a file, which it must say; libtorrent does not of the symbolic links of v2.
+fn parse_length(file: &Fields<'_>) -> Result<u64, MetainfoError> {
+    match file.length("length")? {
+        None if file.value("symlink path").is_some() => Ok(0),
+        length => file.needed("length", length),
+    }
 }
 
 /// The root of a file's hash tree; an empty file has none.

@@ -302,3 +302,475 @@ fn no_mutation_of_a_golden_torrent_makes_reading_or_judging_it_panic() {
     }
     assert!(read > 1000, "some mutations stay torrents: {read}");
 }
+
+/// A torrent of one tracker whose info dictionary has these entries.
+fn torrent(info: &[u8]) -> Vec<u8> {
+    [b"d8:announce15:udp://a.example4:infod", info, b"ee"].concat()
+}
+
+/// A torrent of one file with one piece, and these entries of the outer dictionary, at their place.
+fn torrent_with(outer: &[u8]) -> Vec<u8> {
+    let info = b"6:lengthi1e4:name1:n12:piece lengthi16384e6:pieces20:aaaaaaaaaaaaaaaaaaaa";
+    let key = outer.splitn(2, |byte| *byte == b':').nth(1).unwrap_or_default();
+    let (before, after) = if key < &b"info"[..] { (outer, &b""[..]) } else { (&b""[..], outer) };
+    [b"d8:announce15:udp://a.example", before, b"4:infod", &info[..], b"e", after, b"e"].concat()
+}
+
+/// Pieces for up to 16 KiB, and what stands between files and them.
+const ONE_PIECE: &str = "4:name1:n12:piece lengthi16384e6:pieces20:aaaaaaaaaaaaaaaaaaaa";
+
+/// A torrent of these entries of `files`, of up to 16 KiB in all.
+fn torrent_of_files(files: &str) -> Vec<u8> {
+    torrent(format!("5:filesl{files}e{ONE_PIECE}").as_bytes())
+}
+
+#[test]
+fn what_is_missing_or_of_the_wrong_kind_is_named() {
+    let v1 = "6:lengthi1e4:name1:n12:piece lengthi16384e6:pieces20:aaaaaaaaaaaaaaaaaaaa";
+    for (info, wanted) in [
+        ("", "info.name: missing"),
+        ("4:namei7e", "info.name: an integer, not a byte string"),
+        ("4:name1:n", "info.piece length: missing"),
+        ("4:name1:n12:piece length1:x", "info.piece length: a byte string, not an integer"),
+        ("4:name1:n12:piece lengthi1e", "info.pieces: missing"),
+        ("4:name1:n12:piece lengthi1e6:piecesle", "info.pieces: a list, not a byte string"),
+        ("4:name1:n12:piece lengthi1e6:pieces0:", "info.length: missing, and files too"),
+        (&v1.replace("6:lengthi1e", "6:lengthde"), "info.length: a dictionary, not an integer"),
+        (&v1.replace("6:lengthi1e", "5:filesi1e"), "info.files: an integer, not a list"),
+        (&format!("5:filesle{v1}"), "info.files: stands beside length"),
+        (&format!("{v1}7:private1:1"), "info.private: a byte string, not an integer"),
+        (&format!("{v1}6:sourcei1e"), "info.source: an integer, not a byte string"),
+        (&format!("{v1}6:lengthi2e"), "info.length: stands there twice"),
+    ] {
+        assert_eq!(error_of(&torrent(info.as_bytes())), wanted);
+    }
+    for (files, wanted) in [
+        ("i1e", "info.files[0]: an integer, not a dictionary"),
+        ("d6:lengthi1e4:pathl1:aeede", "info.files[1].length: missing"),
+        ("d6:lengthi1ee", "info.files[0].path: missing"),
+        ("d6:lengthi1e4:path1:ae", "info.files[0].path: a byte string, not a list"),
+        ("d6:lengthi1e4:pathli1eee", "info.files[0].path: an integer, not a byte string"),
+        ("d6:lengthi1e4:pathlee", "info.files[0].path: an empty list"),
+        ("d4:attri1e6:lengthi1e4:pathl1:aee", "info.files[0].attr: an integer, not a byte string"),
+    ] {
+        assert_eq!(error_of(&torrent_of_files(files)), wanted);
+    }
+    for (bytes, wanted) in [
+        (&b""[..], "not bencode: byte 0: the input ends within a value"),
+        (b"<!DOCTYPE html>", "not bencode: byte 0: no value begins with '<'"),
+        (b"le", "the file: a list, not a dictionary"),
+        (b"de", "info: missing"),
+        (b"d4:info1:xe", "info: a byte string, not a dictionary"),
+        (b"d4:infode4:infodee", "not bencode: byte 9: a key that was there before"),
+        (b"d4:infode1:ai1e4:infodee", "info: stands there twice"),
+    ] {
+        assert_eq!(error_of(bytes), wanted);
+    }
+    for (outer, wanted) in [
+        ("7:commenti1e", "comment: an integer, not a byte string"),
+        ("13:creation date1:1", "creation date: a byte string, not an integer"),
+        ("10:created byle", "created by: a list, not a byte string"),
+        ("8:encodingi8e", "encoding: an integer, not a byte string"),
+        ("13:announce-list1:x", "announce-list: a byte string, not a list"),
+        ("13:announce-listli1ee", "announce-list: an integer, not a list"),
+        ("13:announce-listlli1eee", "announce-list: an integer, not a byte string"),
+        ("8:url-listi1e", "url-list: an integer, not a list or a byte string"),
+        ("5:nodesl1:xe", "nodes: expected lists of a host and a port"),
+        ("5:nodesll1:xi1ei2eee", "nodes: expected lists of a host and a port"),
+    ] {
+        assert_eq!(error_of(&torrent_with(outer.as_bytes())), wanted);
+    }
+}
+
+#[test]
+fn no_path_leads_out_of_the_torrents_folder() {
+    for (component, problem) in [
+        ("0:", r#""": an empty name"#),
+        ("1:.", r#"".": leads out of its folder"#),
+        ("2:..", r#""..": leads out of its folder"#),
+        ("4:/etc", r#""/etc": a slash within a name"#),
+        ("6:a/../b", r#""a/../b": a slash within a name"#),
+        ("3:a\0b", r#""a\x00b": a zero byte within a name"#),
+    ] {
+        let within = torrent_of_files(&format!("d6:lengthi1e4:pathl1:a{component}1:bee"));
+        assert_eq!(error_of(&within), format!("info.files[0].path: {problem}"));
+        let files = format!("d6:lengthi1e4:pathl1:ae10:path.utf-8l{component}ee");
+        let wanted = format!("info.files[0].path.utf-8: {problem}");
+        assert_eq!(error_of(&torrent_of_files(&files)), wanted);
+        let files = format!("d6:lengthi1e4:pathl1:ae12:symlink pathl{component}ee");
+        let wanted = format!("info.files[0].symlink path: {problem}");
+        assert_eq!(error_of(&torrent_of_files(&files)), wanted);
+        let name = format!("6:lengthi1e{}", ONE_PIECE.replace("1:n", component));
+        assert_eq!(error_of(&torrent(name.as_bytes())), format!("info.name: {problem}"));
+        let name = format!(
+            "6:lengthi1e{}",
+            ONE_PIECE.replace("1:n", &format!("1:n10:name.utf-8{component}"))
+        );
+        assert_eq!(error_of(&torrent(name.as_bytes())), format!("info.name.utf-8: {problem}"));
+        let tree = format!(
+            "9:file treed1:ad{component}d0:d6:lengthi0eeeee12:meta versioni2e4:name1:n\
+             12:piece lengthi16384e"
+        );
+        // An empty name is a file's description there.
+        if component != "0:" {
+            assert_eq!(error_of(&torrent(tree.as_bytes())), format!("info.file tree: {problem}"));
+        }
+    }
+    let long = "x".repeat(3000);
+    let files = format!("d6:lengthi1e4:pathl3000:{long}3000:{long}ee");
+    let wanted = "info.files[0].path: longer than 4096 bytes";
+    assert_eq!(error_of(&torrent_of_files(&files)), wanted);
+}
+
+#[test]
+fn lengths_that_cannot_be_are_refused() {
+    let one = |length: &str, piece_length: &str| {
+        let rest = ONE_PIECE.replace("i16384e", piece_length);
+        error_of(&torrent(format!("6:length{length}{rest}").as_bytes()))
+    };
+    assert_eq!(one("i-5e", "i16384e"), "info.length: -5: no length is negative");
+    assert_eq!(one("i1e", "i-1e"), "info.piece length: -1: no length is negative");
+    assert_eq!(one("i1e", "i0e"), "info.piece length: 0: expected 1 to 1073741824");
+    let wanted = "info.piece length: 1073741825: expected 1 to 1073741824";
+    assert_eq!(one("i1e", "i1073741825e"), wanted);
+    assert_eq!(one("i16385e", "i16384e"), "info.pieces: 20 bytes for 2 pieces of 20");
+    assert_eq!(one("i0e", "i16384e"), "info.pieces: 20 bytes for 0 pieces of 20");
+    let wanted = "info.pieces: 20 bytes for 562949953421312 pieces of 20";
+    assert_eq!(one("i9223372036854775807e", "i16384e"), wanted);
+    let wanted = "not bencode: byte 44: an integer that does not fit 64 bits";
+    assert_eq!(one("i9223372036854775808e", "i16384e"), wanted);
+    let two = "d6:lengthi9223372036854775807e4:pathl1:aeed6:lengthi1e4:pathl1:bee";
+    assert_eq!(
+        error_of(&torrent_of_files(two)),
+        "info.files[1].length: 1: more than 9223372036854775807 bytes in all"
+    );
+    let odd = "6:lengthi1e4:name1:n12:piece lengthi16384e6:pieces21:aaaaaaaaaaaaaaaaaaaab";
+    assert_eq!(error_of(&torrent(odd.as_bytes())), "info.pieces: 21 bytes: no multiple of 20");
+}
+
+/// The golden torrent with one of its parts replaced.
+fn replaced(golden: &[&[u8]], from: &[u8], to: &[u8]) -> Vec<u8> {
+    let golden = golden.concat();
+    let at = golden.windows(from.len()).position(|bytes| bytes == from);
+    let at = at.unwrap_or_else(|| panic!("{} is there", from.escape_ascii()));
+    [&golden[..at], to, &golden[at + from.len()..]].concat()
+}
+
+#[test]
+fn a_torrent_of_v2_must_be_whole() {
+    for (from, to, wanted) in [
+        (&b"versioni2e"[..], &b"versioni3e"[..], "info.meta version: 3, not 2"),
+        (b"9:file treed", b"9:file treXd", "info.file tree: missing"),
+        (
+            b"6:lengthi9e",
+            b"6:lengthi-9e",
+            "info.file tree: \"dir/small\": length: -9: no length is negative",
+        ),
+        (b"6:lengthi0e", b"6:lengthi1e", "info.file tree: \"dir/empty\": pieces root: missing"),
+        (
+            b"32:SSSSSSSSSSSSSSSSSSSSSSSSSSSSSSSS",
+            b"2:SS",
+            "info.file tree: \"dir/small\": pieces root: 2 bytes, not 32",
+        ),
+        (
+            b"0:d6:lengthi0ee",
+            b"0:d6:lengthi0ee1:xi1e",
+            "info.file tree: \"dir/empty\": a file and a folder at once",
+        ),
+        (
+            b"d0:d6:lengthi0eee",
+            b"i1e",
+            "info.file tree: \"dir/empty\": an integer, not a dictionary",
+        ),
+        (
+            b"i32768e",
+            b"i32769e",
+            "info.piece length: 32769: v2 needs a power of two, 16384 at the least",
+        ),
+        (
+            b"i32768e",
+            b"i8192e",
+            "info.piece length: 8192: v2 needs a power of two, 16384 at the least",
+        ),
+        (
+            b"AAAAB",
+            b"AAABB",
+            "piece layers: of \"big\": not the hashes that the info dictionary means",
+        ),
+        (b"96:AAAA", b"92:", "piece layers: of \"big\": 92 bytes for 3 pieces of 32"),
+        (
+            b"12:piece layersd",
+            b"1:xi1e12:piece layersi1e1:yd",
+            "piece layers: an integer, not a dictionary",
+        ),
+    ] {
+        assert_eq!(error_of(&replaced(V2, from, to)), wanted);
+    }
+    let big = [&b"d32:"[..], &ROOT, b"96:"].concat();
+    let list = [&b"d32:"[..], &ROOT, b"le1:x96:"].concat();
+    let error = error_of(&replaced(V2, &big, &list));
+    assert_eq!(error, "piece layers: of \"big\": not a byte string");
+}
+
+#[test]
+fn the_two_halves_of_a_hybrid_must_agree() {
+    for (from, to, path) in [
+        ("6:lengthi9e4:path", "6:lengthi8e4:path", "dir/small"),
+        ("pathl3:big", "pathl3:bag", "bag"),
+        ("d6:lengthi0e4:pathl3:dir5:emptyee", "", "dir/small"),
+        (
+            "d4:attr1:x6:lengthi9e4:pathl3:dir5:smallee",
+            "d4:attr1:p6:lengthi9e4:pathl1:pee",
+            "dir/small",
+        ),
+        (
+            "d6:lengthi0e4:pathl3:dir5:emptyee",
+            "d6:lengthi0e4:pathl3:dir5:emptyeed6:lengthi0e4:pathl1:zee",
+            "z",
+        ),
+    ] {
+        let error = error_of(&replaced(HYBRID, from.as_bytes(), to.as_bytes()));
+        let wanted = format!("info.files: does not agree with the file tree: \"{path}\"");
+        assert_eq!(error, wanted);
+    }
+}
+
+#[test]
+fn a_file_tree_of_one_file_of_the_torrents_name_is_that_file() {
+    let v2 = b"9:file treed1:nd0:d6:lengthi0eeee12:meta versioni2e4:name1:n12:piece lengthi16384e";
+    let metainfo = parsed(&torrent(v2));
+    assert_eq!(metainfo.files, [file(b"", 0..0)]);
+    assert!(metainfo.is_single_file());
+    let v2 = b"9:file treed1:md0:d6:lengthi0eeee12:meta versioni2e4:name1:n12:piece lengthi16384e";
+    assert_eq!(parsed(&torrent(v2)).files, [file(b"m", 0..0)]);
+}
+
+#[test]
+fn a_symbolic_link_need_not_say_its_length() {
+    let link = "d4:attr1:l4:pathl1:ae12:symlink pathl1:beed6:lengthi1e4:pathl1:bee";
+    let metainfo = parsed(&torrent_of_files(link));
+    let wanted = File { symlink: Some(b"b".to_vec()), ..file(b"a", 0..0) };
+    assert_eq!(metainfo.files, [wanted, file(b"b", 0..1)]);
+}
+
+#[test]
+fn bombs_and_absurd_sizes_are_refused_at_their_bounds() {
+    let deep = [b"d1:a".as_slice(), &b"l".repeat(100_000)].concat();
+    assert_eq!(error_of(&deep), "not bencode: byte 35: nested deeper than 32");
+    let folders = |count: usize| {
+        let tree = "1:ad".repeat(count) + "1:bd0:d6:lengthi0eeee" + &"e".repeat(count);
+        let rest = "12:meta versioni2e4:name1:n12:piece lengthi16384e";
+        torrent(format!("9:file treed{tree}{rest}").as_bytes())
+    };
+    assert_eq!(parsed(&folders(27)).files.len(), 1);
+    assert_eq!(error_of(&folders(28)), "not bencode: byte 166: nested deeper than 32");
+
+    let large = vec![b'0'; METAINFO_BYTES_MAX + 1];
+    let wanted = "67108865 bytes: no torrent file is larger than 67108864";
+    assert_eq!(error_of(&large), wanted);
+
+    let trackers = |count: usize| {
+        torrent_with(format!("13:announce-listl{}e", "l1:ae".repeat(count)).as_bytes())
+    };
+    assert_eq!(parsed(&trackers(10_000)).tiers.len(), 10_000);
+    assert_eq!(error_of(&trackers(10_001)), "announce-list: more than 10000");
+    let seeds = torrent_with(format!("8:url-listl{}e", "1:a".repeat(10_001)).as_bytes());
+    assert_eq!(error_of(&seeds), "url-list: more than 10000");
+    let nodes = torrent_with(format!("5:nodesl{}e", "l1:ai1ee".repeat(10_001)).as_bytes());
+    assert_eq!(error_of(&nodes), "nodes: more than 10000");
+
+    // A folder's long name stands there once and in each of its files' paths.
+    let long = "x".repeat(4000);
+    let files: Vec<_> = (0..17_000).map(|n| format!("5:{n:05}d0:d6:lengthi0eee")).collect();
+    let files = files.concat();
+    let rest = "12:meta versioni2e4:name1:n12:piece lengthi16384e";
+    let tree = torrent(format!("9:file treed4000:{long}d{files}ee{rest}").as_bytes());
+    let wanted = "length: too much to read after 16752 files";
+    assert!(error_of(&tree).ends_with(wanted), "{}", error_of(&tree));
+}
+
+#[test]
+fn keys_out_of_order_and_trailing_bytes_are_read_and_told() {
+    let info = "4:name1:n6:lengthi1e12:piece lengthi16384e6:pieces20:aaaaaaaaaaaaaaaaaaaa";
+    let bytes = format!("d4:infod{info}e8:announce15:udp://a.exampleetail");
+    let metainfo = parsed(bytes.as_bytes());
+    // By sha1sum, over the bytes as they stand.
+    let wanted = hash("17a5b96d9ca86b823a58a22b2551246544281b38");
+    assert_eq!(metainfo.info_hash_v1, Some(wanted));
+    assert_eq!(metainfo.announce.as_deref(), Some("udp://a.example"));
+    assert_eq!(
+        metainfo.flaws(),
+        ["byte 17: a key out of order", "byte 111: more bytes after the end"]
+    );
+}
+
+/// What stands in a list of these strings.
+fn strings<'s>(strings: impl Iterator<Item = &'s str>) -> String {
+    strings.map(|string| format!("{}:{string}", string.len())).collect::<Vec<_>>().concat()
+}
+
+/// The flaws of a torrent, which must be one.
+fn flaws_of(bytes: &[u8]) -> Vec<String> {
+    parsed(bytes).flaws()
+}
+
+#[test]
+fn what_is_wrong_with_trackers_is_told() {
+    let of = |outer: &str| flaws_of(&torrent_with(outer.as_bytes()));
+    let not_there =
+        "announce: udp://a.example: not in announce-list, which clients read instead (BEP 12)";
+    assert_eq!(of(""), [""; 0]);
+    for (outer, wanted) in [
+        ("13:announce-listllee", &[][..]),
+        ("13:announce-listll0:1: ee", &[]),
+        ("13:announce-listll15:udp://a.exampleee", &[]),
+        (
+            "13:announce-listl15:udp://a.examplee",
+            &["announce-list: a list of trackers, not of tiers"],
+        ),
+        ("13:announce-listll15:WSS://b.exampleee", &[not_there]),
+        (
+            "13:announce-listll5:ftp:/15:udp://a.exampleee",
+            &["announce: ftp:/: neither http, https, udp nor wss"],
+        ),
+        (
+            "13:announce-listll11:udp://a/\x1b\u{e9}ee",
+            &["announce-list: \"udp://a/\\x1b\\xc3\\xa9\": not a URL", not_there],
+        ),
+        ("8:url-listl0:e", &[]),
+        ("8:url-list3:a b", &["url-list: \"a b\": not a URL"]),
+        ("7:privatei1e", &["private: stands outside of info, where it means nothing"]),
+        ("13:creation datei-1e", &["creation date: -1: before 1970"]),
+    ] {
+        assert_eq!(of(outer), wanted, "{outer}");
+    }
+    let none = |private: &str| format!("d4:infod6:lengthi1e{ONE_PIECE}7:privatei{private}eee");
+    assert_eq!(
+        flaws_of(none("0").as_bytes()),
+        ["announce: no tracker, its clients find each other through the DHT alone"]
+    );
+    assert_eq!(
+        flaws_of(none("1").as_bytes()),
+        ["announce: no tracker, and private: its clients cannot find each other"]
+    );
+    assert_eq!(flaws_of(none("7").as_bytes())[0], "info.private: 7: only 1 means private");
+}
+
+#[test]
+fn trackers_that_nobody_elsewhere_reaches_are_told() {
+    let of = |urls: &[&str]| {
+        let tier = strings(urls.iter().copied());
+        let info = format!("6:lengthi1e{ONE_PIECE}");
+        flaws_of(format!("d13:announce-listll{tier}ee4:infod{info}ee").as_bytes())
+    };
+    for local in [
+        "http://127.0.0.1:6969/announce",
+        "udp://[::1]:6969",
+        "http://192.168.1.2/announce",
+        "udp://10.0.0.1:80/",
+        "http://user@[fd00::1]/a",
+        "http://LocalHost:1/a",
+        "http://0.0.0.0/a",
+    ] {
+        let wanted = "announce: trackers at loopback or private addresses alone";
+        assert_eq!(of(&[local]), [wanted], "{local}");
+        assert_eq!(of(&[local, "udp://192.0.2.1:80"]), [""; 0], "{local}");
+    }
+    assert_eq!(of(&["http://localhost.example/a"]), [""; 0]);
+    assert_eq!(of(&["http://10.example/a"]), [""; 0]);
+}
+
+#[test]
+fn what_is_wrong_with_pieces_and_nodes_is_told() {
+    let of = |info: &str| flaws_of(&torrent(info.as_bytes()));
+    let rest = |pieces: &str| format!("4:name1:n12:piece lengthi16384e6:pieces{pieces}");
+    let odd = ONE_PIECE.replace("i16384e", "i30000e");
+    assert_eq!(of(&format!("6:lengthi1e{odd}")), ["piece length: 30000: not a power of two"]);
+    let small = ONE_PIECE.replace("i16384e", "i8192e");
+    let wanted = "piece length: 8192: less than 16384, a block";
+    assert_eq!(of(&format!("6:lengthi1e{small}")), [wanted]);
+    let wanted = "files: an empty list: there is nothing to download";
+    assert_eq!(of(&format!("5:filesle{}", rest("0:"))), [wanted]);
+    let wanted = "length: 0 bytes: there is nothing to download";
+    assert_eq!(of(&format!("6:lengthi0e{}", rest("0:"))), [wanted]);
+    let wanted = "info.file tree: means nothing without meta version";
+    assert_eq!(of(&format!("9:file treede6:lengthi1e{ONE_PIECE}")), [wanted]);
+
+    let private = format!("6:lengthi1e{ONE_PIECE}7:privatei1e");
+    let bytes = format!("d8:announce15:udp://a.example4:infod{private}e5:nodesll1:ai1eeee");
+    let wanted = "nodes: DHT nodes, which clients of a private torrent never ask";
+    assert_eq!(flaws_of(bytes.as_bytes()), [wanted]);
+
+    let layers = [&b"12:piece layersd32:"[..], &ROOT].concat();
+    let bytes = replaced(V2, &layers, &[b"12:piece layersd32:".as_slice(), &[b'R'; 32]].concat());
+    assert_eq!(flaws_of(&bytes)[0], "piece layers: missing for 1 of the files, and v2 needs them");
+    let padding: &[u8] = b"d4:attr1:p6:lengthi28303e4:pathl4:.pad5:28303ee";
+    let bytes = replaced(HYBRID, padding, b"d4:attr1:p6:lengthi28302e4:pathl4:.pad5:28302ee");
+    assert_eq!(flaws_of(&bytes)[1], "files: not at the beginning of a piece: dir/small");
+}
+
+#[test]
+fn what_is_wrong_with_names_is_told_of_three_files_and_counted() {
+    let of = |paths: &[&str]| {
+        let files = paths.iter().map(|path| {
+            let path = strings(path.split('/'));
+            format!("d6:lengthi1e4:pathl{path}ee")
+        });
+        flaws_of(&torrent_of_files(&files.collect::<String>()))
+    };
+    assert_eq!(of(&["a", "b/a", "b/c"]), [""; 0]);
+    assert_eq!(
+        of(&["a", "b", "a", "b", "a", "a"]),
+        ["path: stands there twice: a, b, a and 1 more"]
+    );
+    let by_case = "path: differs from another in upper and lower case alone";
+    assert_eq!(of(&["a/B", "A/b", "\u{c9}", "\u{e9}"]), [format!("{by_case}: A/b, \u{e9}")]);
+    assert_eq!(of(&["a", "a/b/c"]), ["path: lies within a file: a/b/c"]);
+    assert_eq!(of(&["a\\b"]), [r"path: a backslash, which Windows takes for a folder: a\\b"]);
+    assert_eq!(of(&["c/a\n"]), [r"path: control characters: c/a\n"]);
+    let long = "x".repeat(256);
+    assert_eq!(
+        of(&[&format!("d/{long}")]),
+        [format!("path: longer than 255 bytes, which file systems refuse: d/{long}")]
+    );
+
+    let padded = "d4:attr1:p6:lengthi1e4:pathl1:pee".repeat(2) + "d6:lengthi1e4:pathl1:aee";
+    assert_eq!(flaws_of(&torrent_of_files(&padded)), [""; 0], "padding may repeat itself");
+
+    let name = |name: &[u8]| {
+        let (head, tail) = ONE_PIECE.split_once("1:n").expect("a name");
+        let name = [format!("{}:", name.len()).as_bytes(), name].concat();
+        flaws_of(&torrent(&[b"6:lengthi1e", head.as_bytes(), &name, tail.as_bytes()].concat()))
+    };
+    assert_eq!(name(b"\xff"), ["name: not UTF-8: programs will show it differently"]);
+    assert_eq!(name(b"a\\b"), ["name: a backslash, which Windows takes for a folder"]);
+    assert_eq!(name(b"a\x7f"), ["name: control characters"]);
+    assert_eq!(name(long.as_bytes()), ["name: longer than 255 bytes, which file systems refuse"]);
+    let comment = flaws_of(&torrent_with(b"7:comment1:\xe9"));
+    assert_eq!(comment, ["comment: not UTF-8: programs will show it differently"]);
+}
+
+#[test]
+fn thousands_of_files_in_any_encoding_are_read_in_their_order() {
+    let names = ["caf\u{e9}".as_bytes(), "\u{65e5}\u{672c}\u{8a9e}".as_bytes(), b"\xb9\xff"];
+    let mut files = Vec::new();
+    for n in 0..20_000 {
+        let name = [names[n % 3], format!("{n}").as_bytes()].concat();
+        let head = format!("d6:lengthi{n}e4:pathl2:{:02}{}:", n % 50, name.len());
+        files.extend([head.as_bytes(), &name, b"ee"].concat());
+    }
+    let total: u64 = (0..20_000).sum();
+    let pieces = total.div_ceil(1 << 20);
+    let rest = format!(
+        "4:name1:n12:piece lengthi1048576e6:pieces{}:{}",
+        20 * pieces,
+        "a".repeat(20 * pieces as usize)
+    );
+    let metainfo = parsed(&torrent(&[b"5:filesl", &files[..], b"e", rest.as_bytes()].concat()));
+    assert_eq!(metainfo.files.len(), 20_000);
+    assert_eq!((metainfo.size(), metainfo.piece_count()), (total, pieces));
+    assert_eq!(metainfo.files[4].path, "04/\u{65e5}\u{672c}\u{8a9e}4".as_bytes());
+    assert_eq!(metainfo.files[4].range, 6..10);
+    assert_eq!(metainfo.files[19_998].path, "48/caf\u{e9}19998".as_bytes());
+    assert_eq!(metainfo.files[5].path, b"05/\xb9\xff5");
+}
