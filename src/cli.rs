@@ -17,17 +17,23 @@ use clap::{Arg, ArgAction, ArgMatches};
 
 use crate::config::{ConfigOption, Kind, OPTIONS};
 use crate::request::quoted;
+use crate::signals;
 
 mod completions;
+mod create;
 mod file_tree;
-// Its first users are on their way.
+mod new_file;
+mod piece_length;
+// `add`, which counts torrents, is on its way.
 #[allow(dead_code)]
 mod progress;
 mod serve;
 mod show;
 mod size;
+mod threads;
 mod torrent_file;
 mod torrent_json;
+mod verify;
 
 /// A command beside `serve`: its arguments and what it does with them and our variables.
 struct Subcommand {
@@ -39,8 +45,10 @@ struct Subcommand {
 type Variables = [(String, String)];
 
 /// The commands beside `serve`, in the order of the help.
-const SUBCOMMANDS: [Subcommand; 2] = [
+const SUBCOMMANDS: [Subcommand; 4] = [
+    Subcommand { command: create::command, run: create::run },
     Subcommand { command: show::command, run: show::run },
+    Subcommand { command: verify::command, run: verify::run },
     Subcommand { command: completions::command, run: completions::run },
 ];
 
@@ -73,6 +81,8 @@ enum Failure {
     Failed(String),
     /// As `Failed`, and already logged.
     Reported,
+    /// A signal has ended the work, and is to end the process.
+    Stopped { signal: i32, text: String },
 }
 
 /// Runs the program with these arguments (the first is its name) and variables.
@@ -86,10 +96,19 @@ pub fn run(
         Err(Failure::Usage(text)) => (2, text),
         Err(Failure::Failed(text)) => (1, text),
         Err(Failure::Reported) => return ExitCode::from(1),
+        Err(Failure::Stopped { signal, text }) => {
+            complain(&text);
+            signals::die_of(signal);
+            return ExitCode::from(1);
+        }
     };
-    // There is nowhere left to report that stderr is gone.
-    let _ = std::io::stderr().write_all(format!("muster: {text}\n").as_bytes());
+    complain(&text);
     ExitCode::from(code)
+}
+
+/// Says why the program ends. There is nowhere left to report that stderr is gone.
+fn complain(text: &str) {
+    let _ = std::io::stderr().write_all(format!("muster: {text}\n").as_bytes());
 }
 
 fn dispatch(

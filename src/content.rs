@@ -73,6 +73,11 @@ impl Stamp {
             modified_nanos: metadata.mtime_nsec(),
         }
     }
+
+    /// Whether both are of one file, under whatever names.
+    fn is_of_same_file(&self, other: &Stamp) -> bool {
+        (self.device, self.inode) == (other.device, other.inode)
+    }
 }
 
 impl OnDisk {

@@ -237,6 +237,16 @@ pub const SYMLINKS_MAX: usize = 40;
 
 // -- the files of a torrent -----------------------------------------------------------------------
 
+/// Bytes of a piece of a torrent that we make, at the most: more than any client likes, and enough
+/// for 200 TiB in one torrent file.
+pub const PIECE_BYTES_CREATED_MAX: u64 = 64 * 1024 * 1024;
+/// Bytes of a piece when nobody says: imdl's bound, and what clients handle without trouble.
+pub const PIECE_BYTES_CHOSEN_MAX: u64 = 16 * 1024 * 1024;
+/// Things left out of a torrent that are named one by one; the rest are counted.
+pub const LEFT_OUT_LINES_MAX: usize = 10;
+/// Files that are not whole, and ranges of a file's pieces, that `verify` shows; `--files` shows
+/// all files.
+pub const VERIFY_LINES_MAX: usize = 50;
 /// Read at once while hashing: with the hashing it stays within a core's second-level cache.
 pub const CONTENT_READ_BYTES: usize = 256 * 1024;
 /// What a thread reads and hashes in a row: a disk seeks once for it, and no thread has much more
@@ -299,6 +309,8 @@ const _: () = {
     assert!(SHARDS_COUNT.is_power_of_two(), "a shard is chosen by the top bits of a hash");
     assert!(SWARM_PEERS_MAX < (1 << 24) - 1, "the all-ones slot means empty");
     assert!(HTTP_IDLE_MILLIS_MAX >= HTTP_HEAD_MILLIS_MAX);
+    assert!(PIECE_BYTES_CHOSEN_MAX <= PIECE_BYTES_CREATED_MAX);
+    assert!(PIECE_BYTES_CREATED_MAX <= PIECE_BYTES_MAX);
     assert!(PIECE_BYTES_MIN < PIECE_BYTES_MAX && PIECE_BYTES_MAX < CONTENT_BYTES_MAX);
     assert!(METAINFO_PATH_BYTES_MAX < METAINFO_BYTES_MAX);
 };

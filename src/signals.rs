@@ -6,11 +6,11 @@
 //! and comes even when that thread, or the stop it began, is stuck.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1, SIGXFSZ};
-use signal_hook::flag;
 use signal_hook::iterator::Signals;
+use signal_hook::{flag, low_level};
 
 use crate::log;
 
@@ -54,6 +54,45 @@ pub fn watch(
     Ok(())
 }
 
+/// What a command that has something to clean up sees of the signals that would end it.
+#[derive(Debug)]
+pub struct Caught {
+    /// Set by the first of them: the command is to stop soon.
+    pub stop: Arc<AtomicBool>,
+    signal: Arc<AtomicUsize>,
+}
+
+impl Caught {
+    /// Which signal has come, if one has.
+    #[must_use]
+    pub fn signal(&self) -> Option<i32> {
+        i32::try_from(self.signal.load(Ordering::Relaxed)).ok().filter(|signal| *signal != 0)
+    }
+}
+
+/// From here on the first SIGINT or SIGTERM only sets a flag; a second one ends the process as in
+/// [`watch`]. A write beyond the limit on file sizes fails instead of ending it. SIGHUP stays as it
+/// is: `nohup` has it ignored. Called once per process.
+pub fn catch() -> Result<Caught, String> {
+    let failed = |error| format!("signals: {error}");
+    let caught = Caught { stop: Arc::default(), signal: Arc::default() };
+    for signal in [SIGINT, SIGTERM] {
+        flag::register_conditional_shutdown(signal, 128 + signal, Arc::clone(&caught.stop))
+            .map_err(failed)?;
+        flag::register_usize(signal, Arc::clone(&caught.signal), signal as usize)
+            .map_err(failed)?;
+        flag::register(signal, Arc::clone(&caught.stop)).map_err(failed)?;
+    }
+    flag::register(SIGXFSZ, Arc::default()).map_err(failed)?;
+    Ok(caught)
+}
+
+/// Ends the process as a signal that was caught would have: a shell that runs a loop then ends the
+/// loop too, which an exit code does not tell it to. Returns only if that is not possible.
+pub fn die_of(signal: i32) {
+    let _ = low_level::emulate_default_handler(signal);
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -81,7 +120,7 @@ mod tests {
     }
 
     fn raise(signal: i32) {
-        signal_hook::low_level::raise(signal).expect("a signal to the own process");
+        low_level::raise(signal).expect("a signal to the own process");
     }
 
     /// A process that is not told by then fails.

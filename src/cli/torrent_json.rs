@@ -12,11 +12,16 @@ use serde_json::{Map, Value, json};
 use super::torrent_file::TorrentFile;
 use crate::metainfo::{File, magnet};
 
-/// The torrent that was read from `path`, as one line. `serde_json` leaves DEL and the control
-/// characters of Unicode as they are; a terminal may obey those too.
+/// The torrent that was read from `path`, as one line.
 pub(super) fn line(path: &OsStr, torrent: &TorrentFile) -> String {
+    line_of(encode(path, torrent))
+}
+
+/// An object as one line. `serde_json` leaves DEL and the control characters of Unicode as they
+/// are; a terminal may obey those too.
+pub(super) fn line_of(object: Map<String, Value>) -> String {
     let mut line = String::new();
-    for character in encode(path, torrent).to_string().chars() {
+    for character in Value::Object(object).to_string().chars() {
         if character.is_control() {
             // A write to a String cannot fail.
             let _ = write!(line, "\\u{:04x}", u32::from(character));
@@ -27,7 +32,8 @@ pub(super) fn line(path: &OsStr, torrent: &TorrentFile) -> String {
     line + "\n"
 }
 
-fn encode(path: &OsStr, torrent: &TorrentFile) -> Value {
+/// The torrent that was read from `path`.
+pub(super) fn encode(path: &OsStr, torrent: &TorrentFile) -> Map<String, Value> {
     let metainfo = &torrent.metainfo;
     let mut object = Map::new();
     let mut put = |key: &str, value: Value| object.insert(key.to_owned(), value);
@@ -54,7 +60,7 @@ fn encode(path: &OsStr, torrent: &TorrentFile) -> Value {
     put_text(&mut object, "comment", metainfo.comment.as_deref());
     put_text(&mut object, "created_by", metainfo.created_by.as_deref());
     put_text(&mut object, "encoding", metainfo.encoding.as_deref());
-    Value::Object(object)
+    object
 }
 
 fn encode_file(file: &File) -> Value {
@@ -80,7 +86,7 @@ fn encode_file(file: &File) -> Value {
 }
 
 /// Puts bytes that are text, or should be.
-fn put_text(object: &mut Map<String, Value>, key: &str, bytes: Option<&[u8]>) {
+pub(super) fn put_text(object: &mut Map<String, Value>, key: &str, bytes: Option<&[u8]>) {
     let text = bytes.map(String::from_utf8_lossy);
     if let Some(bytes) = bytes
         && std::str::from_utf8(bytes).is_err()

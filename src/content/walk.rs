@@ -39,6 +39,15 @@ pub struct Walked {
     pub left_out: Vec<LeftOut>,
 }
 
+impl Walked {
+    /// The file that a path leads to, if it is one of these.
+    #[must_use]
+    pub fn file_at(&self, path: &Path) -> Option<&Found> {
+        let stamp = Stamp::of(&std::fs::metadata(path).ok()?);
+        self.files.iter().find(|found| found.on_disk.stamp.is_of_same_file(&stamp))
+    }
+}
+
 /// A file in the folder.
 #[derive(Debug)]
 pub struct Found {

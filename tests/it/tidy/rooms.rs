@@ -110,8 +110,12 @@ const ROOMS: &[Room] = &[
             "watchdog",
         ],
     ),
-    room("cli", Edge, &["cli::*", "config"]),
-    room("cli::*", Edge, &["cli", "cli::*", "config", "log", "serve"]),
+    room("cli", Edge, &["cli::*", "config", "signals"]),
+    room(
+        "cli::*",
+        Edge,
+        &["cli", "cli::*", "config", "content", "content::*", "log", "serve", "signals"],
+    ),
     room("main", Edge, &["cli"]),
 ];
 
