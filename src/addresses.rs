@@ -20,7 +20,8 @@ pub fn announce_urls(http: &[SocketAddr], udp: &[SocketAddr]) -> Vec<String> {
 }
 
 /// The addresses of all interfaces that are up; none if the system does not tell.
-fn host_addresses() -> Vec<IpAddr> {
+#[must_use]
+pub fn host_addresses() -> Vec<IpAddr> {
     let Ok(interfaces) = getifaddrs() else { return Vec::new() };
     let up = interfaces.filter(|interface| interface.flags.contains(InterfaceFlags::IFF_UP));
     up.filter_map(|interface| {

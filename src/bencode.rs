@@ -17,6 +17,8 @@ use std::ops::Range;
 
 use crate::limits::BENCODE_DEPTH_MAX;
 
+pub mod json;
+
 /// One decoded value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Value<'a> {

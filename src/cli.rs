@@ -19,14 +19,18 @@ use crate::config::{ConfigOption, Kind, OPTIONS};
 use crate::request::quoted;
 use crate::signals;
 
+mod announce;
+mod asking;
 mod completions;
 mod create;
+mod decode;
 mod file_tree;
 mod new_file;
 mod piece_length;
 // `add`, which counts torrents, is on its way.
 #[allow(dead_code)]
 mod progress;
+mod scrape;
 mod serve;
 mod show;
 mod size;
@@ -45,10 +49,13 @@ struct Subcommand {
 type Variables = [(String, String)];
 
 /// The commands beside `serve`, in the order of the help.
-const SUBCOMMANDS: [Subcommand; 4] = [
+const SUBCOMMANDS: [Subcommand; 7] = [
     Subcommand { command: create::command, run: create::run },
     Subcommand { command: show::command, run: show::run },
     Subcommand { command: verify::command, run: verify::run },
+    Subcommand { command: announce::command, run: announce::run },
+    Subcommand { command: scrape::command, run: scrape::run },
+    Subcommand { command: decode::command, run: decode::run },
     Subcommand { command: completions::command, run: completions::run },
 ];
 
@@ -217,7 +224,8 @@ fn usage_error(error: &clap::Error, named: Option<String>) -> String {
     };
     let context = |kind| match error.get(kind) {
         Some(ContextValue::String(text)) => Some(text.clone()),
-        Some(ContextValue::Strings(texts)) => texts.first().cloned(),
+        // Of several that are near, the nearest comes last.
+        Some(ContextValue::Strings(texts)) => texts.last().cloned(),
         _ => None,
     };
     let unknown = match error.kind() {
@@ -264,8 +272,13 @@ fn variables(
 
 /// Writes to stdout. Whoever reads it may stop early, as `head` does.
 fn print(text: &str) -> Result<(), Failure> {
+    print_bytes(text.as_bytes())
+}
+
+/// As [`print`], of what may be no text.
+fn print_bytes(bytes: &[u8]) -> Result<(), Failure> {
     let mut stdout = std::io::stdout().lock();
-    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+    match stdout.write_all(bytes).and_then(|()| stdout.flush()) {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => {
             Err(Failure::Failed(format!("standard output: {error}")))
         }

@@ -2,8 +2,9 @@
 //!
 //! A tracker is somebody else's program, so what it sends is treated as bytes from the network:
 //! bounded in size and time, never a reason to panic, and an error says in one line which URL was
-//! asked, what happened and what to do about it. `tracker_url` is what people type, `http` the way
-//! there over HTTP and HTTPS.
+//! asked, what happened and what to do about it. [`tracker_url`] is what people type; [`http`] and
+//! [`udp`] are the ways there, [`question`] what is asked, [`answer`] what came back and [`faults`]
+//! what is wrong with it. [`Asker`] puts them together.
 
 #![cfg_attr(
     not(test),
@@ -11,10 +12,27 @@
 )]
 
 use std::fmt;
+use std::net::IpAddr;
 use std::time::Duration;
 
+use crate::limits::UDP_SCRAPE_HASHES_MAX;
+use crate::printable::printable;
+use crate::request::{Event, InfoHash, quoted};
+use crate::udp::packet::{
+    ANNOUNCED_HEAD_BYTES, Family, Reply as Packet, SCRAPED_HEAD_BYTES, SCRAPED_TORRENT_BYTES,
+    parse_reply, parse_scraped,
+};
+use answer::{Answer, Refusal, Scraped};
+use faults::{Asked, Faults, judge_announced, judge_head, judge_scraped};
+use question::{Announce, scrape_packet, scrape_query};
+use tracker_url::{Scheme, TrackerUrl};
+
+pub mod answer;
+pub mod faults;
 pub mod http;
+pub mod question;
 pub mod tracker_url;
+pub mod udp;
 
 /// Which addresses of a host name are asked.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -53,4 +71,200 @@ impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.text)
     }
+}
+
+/// What a tracker has told, and how.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Told {
+    /// The body or packet as it came.
+    pub raw: Vec<u8>,
+    /// What it says; why it says nothing, if it is not what trackers send.
+    pub answer: Result<Answer, String>,
+    /// What is wrong with it.
+    pub faults: Faults,
+}
+
+/// Asks one tracker, as often as needed.
+#[derive(Debug)]
+pub struct Asker {
+    url: TrackerUrl,
+    way: Way,
+}
+
+#[derive(Debug)]
+enum Way {
+    Http(http::Caller),
+    Udp(Box<udp::Session>),
+}
+
+impl Asker {
+    /// Prepares to ask; nothing is sent yet.
+    pub fn new(url: &TrackerUrl, settings: Settings) -> Result<Asker, Failure> {
+        let way = match url.scheme {
+            Scheme::Http | Scheme::Https => Way::Http(http::Caller::new(url, settings)?),
+            Scheme::Udp => Way::Udp(Box::new(udp::Session::new(url, settings)?)),
+        };
+        Ok(Asker { url: url.clone(), way })
+    }
+
+    /// Announces; `own` are the addresses that are surely ours.
+    pub fn announce(&mut self, announce: &Announce, own: &[IpAddr]) -> Result<Told, Failure> {
+        let mut faults = Faults::default();
+        let (raw, answer) = match &mut self.way {
+            Way::Http(caller) => {
+                let reply = caller.query(&self.url, &announce.query())?;
+                let answer = read_http(&reply, answer::parse_announced, false, &mut faults);
+                (reply.body, answer)
+            }
+            Way::Udp(session) => {
+                let encode =
+                    |id, transaction, options: &[u8]| announce.packet(id, transaction, options);
+                let packet = session.ask(encode, &mut faults)?;
+                let answer = read_announced_packet(&packet, session.family(), &mut faults);
+                (packet, answer)
+            }
+        };
+        if let Ok(Answer::Announced(announced)) = &answer {
+            let asked = Asked {
+                own: own.to_vec(),
+                port: announce.port,
+                peer_id: announce.peer_id,
+                numwant: announce.numwant,
+                stopped: announce.event == Event::Stopped,
+            };
+            judge_announced(announced, &asked, &mut faults);
+        }
+        Ok(Told { raw, answer, faults })
+    }
+
+    /// Scrapes; without a hash, everything that the tracker tells. An announce URL is turned into
+    /// the scrape URL that belongs to it.
+    pub fn scrape(&mut self, hashes: &[InfoHash]) -> Result<Told, Failure> {
+        let lasting = |text: String| Failure { text, may_pass: false };
+        let mut faults = Faults::default();
+        let (raw, answer) = match &mut self.way {
+            Way::Http(caller) => {
+                let url = self.url.scrape().ok_or_else(|| {
+                    lasting(format!(
+                        "{}: no scrape URL belongs to this announce URL, since its path does not \
+                         end in announce (BEP 48); give the scrape URL itself",
+                        self.url
+                    ))
+                })?;
+                let reply = match hashes {
+                    [] => caller.get(&url, &[])?,
+                    hashes => caller.query(&url, &scrape_query(hashes))?,
+                };
+                let answer =
+                    read_http(&reply, answer::parse_scraped, hashes.is_empty(), &mut faults);
+                (reply.body, answer)
+            }
+            Way::Udp(session) => {
+                if hashes.is_empty() || hashes.len() > UDP_SCRAPE_HASHES_MAX {
+                    return Err(lasting(format!(
+                        "{}: {} hashes; over UDP a scrape has 1 to {UDP_SCRAPE_HASHES_MAX}",
+                        self.url,
+                        hashes.len()
+                    )));
+                }
+                let encode = |id, transaction, _: &[u8]| scrape_packet(hashes, id, transaction);
+                let packet = session.ask(encode, &mut faults)?;
+                let answer = read_scraped_packet(&packet, hashes, &mut faults);
+                (packet, answer)
+            }
+        };
+        if let Ok(Answer::Scraped(torrents)) = &answer {
+            judge_scraped(torrents, hashes, &mut faults);
+        }
+        Ok(Told { raw, answer, faults })
+    }
+}
+
+/// What an HTTP reply says, status and all.
+fn read_http(
+    reply: &http::Reply,
+    parse: fn(&[u8], &mut Faults) -> Result<Answer, String>,
+    of_everything: bool,
+    faults: &mut Faults,
+) -> Result<Answer, String> {
+    if let Some(to) = reply.redirect() {
+        return Err(format!("HTTP status {}, which leads to {to}; ask there", reply.status));
+    }
+    judge_head(reply.status, |name| reply.header(name), of_everything, faults);
+    parse(&reply.body, faults).map_err(|error| match reply.status {
+        200 => error,
+        status => format!("HTTP status {status}, and {error}"),
+    })
+}
+
+/// What a packet in answer to an announce says.
+fn read_announced_packet(
+    packet: &[u8],
+    family: Family,
+    faults: &mut Faults,
+) -> Result<Answer, String> {
+    match parse_reply(packet, family) {
+        Some(Packet::Announced(_, announced)) => {
+            let bytes_of_peer = match family {
+                Family::V4 => 6,
+                Family::V6 => 18,
+            };
+            let rest = packet.len().saturating_sub(ANNOUNCED_HEAD_BYTES) % bytes_of_peer;
+            if rest != 0 {
+                faults.add(format!("{rest} bytes behind the last whole peer (BEP 15)"));
+            }
+            Ok(Answer::Announced(answer::from_packet(&announced)))
+        }
+        reply => read_error_packet(packet, reply, faults),
+    }
+}
+
+/// What a packet in answer to a scrape says.
+fn read_scraped_packet(
+    packet: &[u8],
+    hashes: &[InfoHash],
+    faults: &mut Faults,
+) -> Result<Answer, String> {
+    match parse_reply(packet, Family::V4) {
+        Some(Packet::Scraped(_, torrents)) => {
+            let (found, asked) = (torrents.len(), hashes.len());
+            if found != asked {
+                faults.add(format!("{found} torrents, {asked} were asked for (BEP 15)"));
+            }
+            let rest = packet.len().saturating_sub(SCRAPED_HEAD_BYTES) % SCRAPED_TORRENT_BYTES;
+            if rest != 0 {
+                faults.add(format!("{rest} bytes behind the last whole torrent (BEP 15)"));
+            }
+            let each = hashes.iter().zip(torrents).map(|(hash, torrent)| {
+                let [complete, downloaded, incomplete] = parse_scraped(torrent).map(i64::from);
+                Scraped {
+                    info_hash: *hash,
+                    complete: Some(complete),
+                    incomplete: Some(incomplete),
+                    downloaded: Some(downloaded),
+                    name: None,
+                }
+            });
+            Ok(Answer::Scraped(each.collect()))
+        }
+        reply => read_error_packet(packet, reply, faults),
+    }
+}
+
+/// What a packet says that is not what was asked for: a refusal, or nothing.
+fn read_error_packet(
+    packet: &[u8],
+    reply: Option<Packet<'_>>,
+    faults: &mut Faults,
+) -> Result<Answer, String> {
+    let Some(Packet::Error(_, message)) = reply else {
+        let (length, start) = (packet.len(), quoted(packet));
+        return Err(format!("a packet of {length} bytes that answers something else: {start}"));
+    };
+    if message.is_empty() {
+        faults.add("an error without a word of why (BEP 15)");
+    }
+    // Some end the message as C does.
+    let message = message.strip_suffix(b"\0").unwrap_or(message);
+    Ok(Answer::Refused(Refusal { reason: printable(message), retry_in: None }))
 }

@@ -61,13 +61,16 @@
 //! | `tracker::similar` | ... which hash a mistyped one may have meant |
 //! | [`stats`], [`rounds`] | counters, and who still goes round |
 //! | [`client`] | asking a tracker, this one or another |
-//! | [`client::http`], [`client::tracker_url`] | ... over HTTP, what people type |
+//! | [`client::http`], [`client::udp`] | ... the ways there |
+//! | [`client::tracker_url`], [`client::question`] | ... what people type, what is asked |
+//! | [`client::answer`], [`client::faults`] | ... what came back, what is wrong with it |
 //! | [`metainfo`] | torrent files: bytes to torrent, and what is wrong with it |
 //! | `metainfo::layout`, `metainfo::layers` | ... its files, the hashes of v2 |
 //! | `metainfo::tracker_list`, [`metainfo::magnet`] | ... where its clients meet, its link |
 //! | `metainfo::flaws`, `metainfo::fields`, `metainfo::path` | ... its flaws, keys, names |
 //! | [`metainfo::build`] | ... torrent to bytes |
 //! | [`bencode`], [`percent`] | the two encodings |
+//! | [`bencode::json`], [`hex_dump`] | ... the one as JSON for people, bytes from hexdumps |
 //! | [`request`], [`registration`], [`subnet`] | the vocabulary: asked and told, addresses |
 //! | [`printable`], [`utc`] | ... bytes and times as people read them |
 //! | [`limits`] | every bound |
@@ -95,6 +98,7 @@ pub mod clock;
 pub mod config;
 pub mod content;
 pub mod hash_text;
+pub mod hex_dump;
 pub mod http;
 pub mod limits;
 pub mod listen;

@@ -186,6 +186,18 @@ pub const CLIENT_HEAD_BYTES_MAX: usize = 64 * 1024;
 /// The body of a tracker's reply: 58,000 peers as dictionaries of 72 bytes, far over any numwant,
 /// and a full scrape of 60,000 torrents.
 pub const CLIENT_REPLY_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// Faults of one reply named one by one: a list of peers may repeat the same a thousand times.
+pub const CLIENT_FAULTS_MAX: usize = 20;
+/// A client may use a connection id for a minute (BEP 15).
+pub const CLIENT_ID_MILLIS: u64 = 60_000;
+/// A lost packet is sent again after this part of the timeout, then twice as long each time: BEP 15
+/// has 15 s, 30 s, 60 s, which is more than a person at a terminal waits.
+pub const CLIENT_RESEND_DIVISOR: u32 = 15;
+/// The port in an announce is one of these at random unless `--port` says otherwise: the dynamic
+/// ones (RFC 6335), where nobody is likely to have put a BitTorrent client.
+pub const CLIENT_PORT_RANGE: (u16, u16) = (49_152, 65_535);
+/// Bytes that `muster decode` reads and writes.
+pub const DECODE_BYTES_MAX: usize = 64 * 1024 * 1024;
 
 // -- the process ----------------------------------------------------------------------------------
 

@@ -92,6 +92,14 @@ impl Caller {
         self.read(url, reply)
     }
 
+    /// GETs a URL with parameters behind it, which are not named where it fails: an announce's are
+    /// long and no news to anybody.
+    pub fn query(&self, url: &TrackerUrl, parameters: &str) -> Result<Reply, Failure> {
+        let request = self.agent.get(url.with_query(parameters).to_string());
+        let reply = request.call().map_err(|error| self.failure(url, error))?;
+        self.read(url, reply)
+    }
+
     /// POSTs a body to a URL.
     pub fn post(
         &self,
