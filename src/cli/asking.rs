@@ -235,14 +235,15 @@ mod tests {
 
     fn words(words: &[&str]) -> Result<(String, Vec<String>), String> {
         let words: Vec<OsString> = words.iter().map(OsString::from).collect();
-        match parse_words(&words) {
-            Ok((url, torrents)) => {
-                let hashes = torrents.iter().map(|torrent| torrent.info_hash.to_string());
-                Ok((url.to_string(), hashes.collect()))
+        let (url, torrents) = match parse_words(&words) {
+            Ok(found) => found,
+            Err(failure) => {
+                let Failure::Usage(text) = failure else { panic!("wrong usage") };
+                return Err(text);
             }
-            Err(Failure::Usage(text)) => Err(text),
-            Err(Failure::Failed(_) | Failure::Reported) => panic!("wrong usage"),
-        }
+        };
+        let hashes = torrents.iter().map(|torrent| torrent.info_hash.to_string());
+        Ok((url.to_string(), hashes.collect()))
     }
 
     #[test]
