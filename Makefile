@@ -6,7 +6,7 @@
 
 # What `make test` drives, as Debian packages: BitTorrent clients, systemd-analyze, strace, and what
 # reads man pages and completions.
-CLIENTS := aria2 transmission-cli python3-libtorrent systemd strace groff-base mandoc zsh fish
+CLIENTS := aria2 mktorrent transmission-cli python3-libtorrent systemd strace groff-base mandoc zsh fish
 # Links must lead somewhere; to private items they may, since those are documented too.
 RUSTDOC_LINTS := -D warnings -A rustdoc::private_intra_doc_links
 # What stands in the footers of the man pages; packagers set SOURCE_DATE_EPOCH.

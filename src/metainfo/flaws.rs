@@ -151,7 +151,7 @@ fn find_in_paths(files: &[File], flaws: &mut Vec<String>) {
             by_case.push(file);
         }
     }
-    let what = "path: differs from another in upper and lower case alone";
+    let what = "path: another but for case, so the same file on Windows and macOS";
     list(what, by_case.into_iter(), flaws);
 
     let folder_too = real().filter(|file| {

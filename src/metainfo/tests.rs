@@ -723,7 +723,7 @@ fn what_is_wrong_with_names_is_told_of_three_files_and_counted() {
         of(&["a", "b", "a", "b", "a", "a"]),
         ["path: stands there twice: a, b, a and 1 more"]
     );
-    let by_case = "path: differs from another in upper and lower case alone";
+    let by_case = "path: another but for case, so the same file on Windows and macOS";
     assert_eq!(of(&["a/B", "A/b", "\u{c9}", "\u{e9}"]), [format!("{by_case}: A/b, \u{e9}")]);
     assert_eq!(of(&["a", "a/b/c"]), ["path: lies within a file: a/b/c"]);
     assert_eq!(of(&["a\\b"]), [r"path: a backslash, which Windows takes for a folder: a\\b"]);

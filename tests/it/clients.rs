@@ -6,7 +6,7 @@
 //! is not installed, the tests say so in one line and pass; with `REQUIRE_CLIENTS=1` they fail.
 //! What clients send is replayed in `replay`, byte for byte; here is what they make of the answers.
 
-mod peer;
+pub mod peer;
 
 use std::ffi::{OsStr, OsString};
 use std::fmt::Debug;

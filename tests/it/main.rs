@@ -16,6 +16,7 @@ mod operator;
 mod programs;
 mod readme;
 mod replay;
+mod show;
 mod state;
 mod systemd;
 mod tidy;

@@ -12,9 +12,12 @@ pub fn is_installed(program: &str, arguments: &[&str]) -> bool {
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .status();
-    if ran.is_ok() {
-        return true;
-    }
+    ran.is_ok() || say_missing(program)
+}
+
+/// Says in one line what was not run for want of a program, or fails where `REQUIRE_CLIENTS` is
+/// set. Returns false: that the program is not there.
+pub fn say_missing(program: &str) -> bool {
     let reason = format!("not tested with {program}: it is missing (make test-deps)");
     let required = std::env::var_os("REQUIRE_CLIENTS").is_some_and(|value| !value.is_empty());
     assert!(!required, "{reason}");
