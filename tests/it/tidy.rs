@@ -4,6 +4,7 @@
 //! `tidy::rules` looks at one file at a time, `tidy::rooms` at who imports whom; this file walks
 //! the tree, subtracts the exceptions, and says what is left as `file:line: rule: what to do`.
 
+mod imports;
 mod rooms;
 mod rules;
 mod source;
