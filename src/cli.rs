@@ -21,6 +21,8 @@ use crate::signals;
 
 mod announce;
 mod asking;
+#[cfg(target_os = "linux")]
+mod bench;
 mod completions;
 mod create;
 mod decode;
@@ -49,13 +51,15 @@ struct Subcommand {
 type Variables = [(String, String)];
 
 /// The commands beside `serve`, in the order of the help.
-const SUBCOMMANDS: [Subcommand; 7] = [
+const SUBCOMMANDS: &[Subcommand] = &[
     Subcommand { command: create::command, run: create::run },
     Subcommand { command: show::command, run: show::run },
     Subcommand { command: verify::command, run: verify::run },
     Subcommand { command: announce::command, run: announce::run },
     Subcommand { command: scrape::command, run: scrape::run },
     Subcommand { command: decode::command, run: decode::run },
+    #[cfg(target_os = "linux")]
+    Subcommand { command: bench::command, run: bench::run },
     Subcommand { command: completions::command, run: completions::run },
 ];
 

@@ -85,6 +85,24 @@ impl Default for Clock {
     }
 }
 
+/// Nanoseconds since it was made, for measuring; one for all threads of a measurement.
+#[derive(Clone, Copy, Debug)]
+pub struct Stopwatch(Instant);
+
+impl Stopwatch {
+    /// Starts it.
+    #[must_use]
+    pub fn start() -> Stopwatch {
+        Stopwatch(Instant::now())
+    }
+
+    /// Nanoseconds since the start; never less than before.
+    #[must_use]
+    pub fn nanos(&self) -> u64 {
+        self.0.elapsed().as_nanos() as u64
+    }
+}
+
 /// The time of day, as the duration since 1970 UTC; for log lines and files only, since it jumps.
 #[must_use]
 pub fn unix_time() -> Duration {

@@ -28,10 +28,16 @@
 //! | room | what it is |
 //! |---|---|
 //! | [`cli`] | what was typed, what is done, the exit code |
+//! | [`load`] | the load generator of `muster bench` |
+//! | `load::driver`, `load::slot`, `load::socket` | ... a thread, a connection of it, its socket |
+//! | [`load::crowd`], [`load::pace`] | ... who announces, and when |
+//! | `load::message`, `load::reply` | ... what is sent, what is checked |
+//! | [`load::tally`], [`load::histogram`], [`load::process`] | ... what came of it, what it cost |
 //! | [`serve`] | wiring: starts every thread, stops it again |
 //! | [`config`] | one table of options, from flags, variables and a file |
 //! | [`listen`], [`addresses`] | the sockets listened on, the host's own addresses |
 //! | [`sockets`] | ... all of a start: opened, or passed by systemd |
+//! | [`descriptors`] | the limit on open files |
 //! | [`signals`], [`log`] | the rest of the host: signals in, lines on stderr out |
 //! | [`notify`], [`watchdog`] | ... systemd: what it is told, and that nobody hangs |
 //! | [`store`] | state that survives: the state file, the journal, their load |
@@ -97,11 +103,14 @@ pub mod client_name;
 pub mod clock;
 pub mod config;
 pub mod content;
+pub mod descriptors;
 pub mod hash_text;
 pub mod hex_dump;
 pub mod http;
 pub mod limits;
 pub mod listen;
+#[cfg(target_os = "linux")]
+pub mod load;
 pub mod log;
 pub mod metainfo;
 pub mod notify;

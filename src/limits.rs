@@ -264,6 +264,21 @@ pub const CONTENT_READ_BYTES: usize = 256 * 1024;
 /// What a thread reads and hashes in a row: a disk seeks once for it, and no thread has much more
 /// to do at the end than the others.
 pub const CONTENT_RUN_BYTES: u64 = 8 * 1024 * 1024;
+// -- the load generator ---------------------------------------------------------------------------
+
+/// A reply that the load generator takes in: 200 peers as dictionaries of 70 bytes, and as much
+/// again.
+pub const LOAD_REPLY_BYTES_MAX: usize = 32 * 1024;
+/// Announces in a row that come to nothing until one thread gives up.
+pub const LOAD_FAILURES_MAX: u64 = 1000;
+/// A UDP connection id is used for so long (BEP 15: until one minute after it has come).
+pub const LOAD_UDP_ID_MILLIS: u64 = 60_000;
+/// Descriptors that are left to everything but the connections of the load generator.
+pub const LOAD_SPARE_DESCRIPTORS: u64 = 64;
+/// Torrents and peers that announce: their numbers fit in 31 bits.
+pub const LOAD_CROWD_MAX: u32 = 100_000_000;
+/// Threads of the load generator; each needs a core of its own to be of use.
+pub const LOAD_THREADS_MAX: u32 = 64;
 
 // -- bencode --------------------------------------------------------------------------------------
 

@@ -11,11 +11,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-
 use crate::addresses;
 use crate::clock::{Clock, unix_time};
 use crate::config::{Config, HttpEngine};
+use crate::descriptors;
 use crate::http::access::Access;
 use crate::http::operator::Operator;
 use crate::http::{Service, Settings, tiny};
@@ -114,7 +113,7 @@ fn start_with(
     passed: Passed,
     rounds: Rounds,
 ) -> Result<Running, String> {
-    let descriptors = raise_descriptor_limit();
+    let descriptors = descriptors::raise_limit();
     let Sockets { http: listeners, udp: sockets } = sockets::open(config, passed)?;
     let addresses = listeners.iter().filter_map(Listener::address).collect();
     let listening = listeners.iter().map(Listener::to_string).collect();
@@ -377,14 +376,6 @@ fn workers(asked: u32) -> usize {
     let cores = || thread::available_parallelism().map_or(1, usize::from);
     let workers = if asked == 0 { cores() } else { asked as usize };
     workers.min(WORKERS_MAX)
-}
-
-/// Raises the limit on open descriptors as far as it goes without privileges; returns the limit.
-fn raise_descriptor_limit() -> u64 {
-    let limit = getrlimit(Resource::Nofile);
-    let raised = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit });
-    let current = if raised.is_ok() { limit.maximum } else { limit.current };
-    current.unwrap_or(u64::MAX)
 }
 
 /// The bounds on connections: by default a share of the descriptors, since files and the listeners

@@ -9,14 +9,14 @@ use std::process::Command;
 
 /// What a run left behind.
 #[derive(Debug, PartialEq)]
-struct Run {
-    code: Option<i32>,
-    stdout: String,
-    stderr: String,
+pub struct Run {
+    pub code: Option<i32>,
+    pub stdout: String,
+    pub stderr: String,
 }
 
 /// Runs the program with these arguments and variables, and none of ours from outside.
-fn muster(arguments: &[&str], variables: &[(&str, &str)]) -> Run {
+pub fn muster(arguments: &[&str], variables: &[(&str, &str)]) -> Run {
     let mut command = Command::new(env!("CARGO_BIN_EXE_muster"));
     for (name, _) in std::env::vars_os() {
         if name.to_string_lossy().starts_with("MUSTER_") {

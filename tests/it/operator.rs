@@ -10,7 +10,7 @@ mod access;
 mod busy;
 mod control;
 mod following;
-mod page;
+pub mod page;
 mod register;
 mod similar;
 mod stats;
