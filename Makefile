@@ -4,9 +4,10 @@
 .PHONY: help run build config test test-unit test-deps test-hostile check fmt doc man completions \
 	tree fuzz fuzz-deps bench-state bench-udp ci clean
 
-# What `make test` drives, as Debian packages: BitTorrent clients, systemd-analyze, strace, and what
-# reads man pages and completions.
-CLIENTS := aria2 mktorrent transmission-cli python3-libtorrent systemd strace groff-base mandoc zsh fish
+# What `make test` drives, as Debian packages: BitTorrent clients, systemd-analyze, strace, what
+# reads man pages and completions, and what README asks the tracker with (hexdump is bsdextrautils').
+CLIENTS := aria2 mktorrent transmission-cli python3-libtorrent systemd strace groff-base mandoc zsh \
+	fish curl bsdextrautils openssl
 # Links must lead somewhere; to private items they may, since those are documented too.
 RUSTDOC_LINTS := -D warnings -A rustdoc::private_intra_doc_links
 # What stands in the footers of the man pages; packagers set SOURCE_DATE_EPOCH.

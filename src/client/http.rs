@@ -265,11 +265,11 @@ mod tls {
     pub(super) fn failure(error: &io::Error) -> Option<String> {
         let error = error.get_ref()?.downcast_ref::<Error>()?;
         Some(match error {
-            Error::InvalidCertificate(CertificateError::UnknownIssuer) => {
-                "its certificate comes from nobody this system trusts; for an authority of your \
+            Error::InvalidCertificate(
+                CertificateError::UnknownIssuer | CertificateError::BadSignature,
+            ) => "its certificate comes from nobody this system trusts; for an authority of your \
                   own name its file in SSL_CERT_FILE"
-                    .to_owned()
-            }
+                .to_owned(),
             Error::InvalidCertificate(
                 CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
             ) => {

@@ -12,9 +12,9 @@ use muster::request::Event;
 use muster::udp::packet::{ConnectionId, Request, encode_connected, encode_error, parse_request};
 use serde_json::Value;
 
-use crate::config::{Run, muster};
 use crate::harness::Server;
 use crate::operator::page::Ask;
+use crate::programs::{Run, muster};
 
 /// Runs `muster bench` with these arguments, separated by blanks, and reads its report.
 fn bench(url: &str, arguments: &str) -> Value {

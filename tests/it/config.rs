@@ -7,30 +7,7 @@
 use std::path::PathBuf;
 use std::process::Command;
 
-/// What a run left behind.
-#[derive(Debug, PartialEq)]
-pub struct Run {
-    pub code: Option<i32>,
-    pub stdout: String,
-    pub stderr: String,
-}
-
-/// Runs the program with these arguments and variables, and none of ours from outside.
-pub fn muster(arguments: &[&str], variables: &[(&str, &str)]) -> Run {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_muster"));
-    for (name, _) in std::env::vars_os() {
-        if name.to_string_lossy().starts_with("MUSTER_") {
-            command.env_remove(name);
-        }
-    }
-    let output = command.args(arguments).envs(variables.iter().copied()).output();
-    let output = output.expect("the program starts");
-    Run {
-        code: output.status.code(),
-        stdout: String::from_utf8(output.stdout).expect("text"),
-        stderr: String::from_utf8(output.stderr).expect("text"),
-    }
-}
+use crate::programs::{Run, muster};
 
 /// A refusal before anything was done: exit code 2 and one line.
 fn refused(text: &str) -> Run {

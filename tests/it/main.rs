@@ -1,6 +1,7 @@
 //! The integration tests: one binary that drives the real program.
 
 mod answer;
+mod asking;
 mod bench;
 mod bounds;
 mod clients;

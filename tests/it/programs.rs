@@ -1,4 +1,5 @@
-//! Programs that a test needs and a machine may lack: `make test-deps` installs them on Debian.
+//! Programs that tests run to their end: muster, and those that a machine may lack, which
+//! `make test-deps` installs on Debian.
 
 use std::io::Write as _;
 use std::process::{Command, Stdio};
@@ -24,4 +25,32 @@ pub fn say_missing(program: &str) -> bool {
     // Not eprintln: what a test prints with it is shown only when the test fails.
     let _ = writeln!(std::io::stderr(), "{reason}");
     false
+}
+
+/// What a run left behind.
+#[derive(Debug, PartialEq)]
+pub struct Run {
+    /// The exit code; `None` if a signal ended it.
+    pub code: Option<i32>,
+    /// What it printed.
+    pub stdout: String,
+    /// What it complained of.
+    pub stderr: String,
+}
+
+/// Runs the program with these arguments and variables, and none of ours from outside.
+pub fn muster(arguments: &[&str], variables: &[(&str, &str)]) -> Run {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_muster"));
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("MUSTER_") {
+            command.env_remove(name);
+        }
+    }
+    let output = command.args(arguments).envs(variables.iter().copied()).output();
+    let output = output.expect("the program starts");
+    Run {
+        code: output.status.code(),
+        stdout: String::from_utf8(output.stdout).expect("text"),
+        stderr: String::from_utf8(output.stderr).expect("text"),
+    }
 }
