@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .PHONY: help run build config test test-unit test-deps test-hostile check fmt doc man completions \
-	tree fuzz fuzz-deps bench-state bench-udp ci clean
+	install uninstall tree fuzz fuzz-deps bench-state bench-udp ci clean
 
 # What `make test` drives, as Debian packages: BitTorrent clients, systemd-analyze, strace, what
 # reads man pages and completions, and what README asks the tracker with (hexdump is bsdextrautils').
@@ -60,6 +60,14 @@ completions: ## Write the completions of bash, zsh and fish to target/completion
 	cargo run --quiet --locked -- completions bash > target/completions/muster
 	cargo run --quiet --locked -- completions zsh > target/completions/_muster
 	cargo run --quiet --locked -- completions fish > target/completions/muster.fish
+
+# Both take DESTDIR, PREFIX and SYSCONFDIR.
+install: ## Install what `make build man completions` made, under PREFIX=/usr/local, with its units
+	@DESTDIR="$(DESTDIR)" PREFIX="$(PREFIX)" SYSCONFDIR="$(SYSCONFDIR)" MADE="$(MADE)" \
+	MUSTER="$(MUSTER)" dist/install install
+
+uninstall: ## Remove what `make install` put there; edited configuration and the state stay
+	@DESTDIR="$(DESTDIR)" PREFIX="$(PREFIX)" SYSCONFDIR="$(SYSCONFDIR)" dist/install uninstall
 
 tree: ## List the packages of the default build; the tidy test bounds their number
 	@cargo tree --locked -e normal --prefix none | sed 's/ (.*)$$//' | sort -u

@@ -9,10 +9,12 @@ use std::os::unix::net::UnixDatagram;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::Signal;
 
 use crate::connection::{announce, hash, peer};
 use crate::harness::{Folder, PATIENCE, Server, is_installed};
+
+use super::Traced;
 
 /// systemd's end, with the program that reports to it.
 struct Systemd {
@@ -95,15 +97,6 @@ fn notifications_that_cannot_be_sent_change_nothing() {
     assert_eq!(server.wait().code(), Some(0));
 }
 
-/// A program that strace runs: ending strace alone would let it run on.
-struct Traced(Pid);
-
-impl Drop for Traced {
-    fn drop(&mut self) {
-        let _ = kill_process(self.0, Signal::KILL);
-    }
-}
-
 /// Runs muster so that its third call of one of these system calls, in each thread that makes it,
 /// never comes back, and holds that the watchdog is fed no more once that has happened.
 fn a_thread_that_hangs_in(calls: &str) {
@@ -115,8 +108,7 @@ fn a_thread_that_hangs_in(calls: &str) {
     let trace = format!("trace={calls}");
     let quiet = ["strace", "-f", "-qqq", "-o", "/dev/null", "-e", &trace, "-e", &inject];
     let server = Server::of(systemd.command(&quiet, 400), 1);
-    let pid = std::fs::read_to_string(systemd.folder.join("state.json.lock")).expect("it runs");
-    let _traced = Traced(pid.trim().parse().ok().and_then(Pid::from_raw).expect("its number"));
+    let _traced = Traced::of(&systemd.folder.join("state.json"));
     assert_eq!(systemd.told().as_deref(), Some("READY=1\nSTATUS=0 peers in 0 torrents"));
     let silence = Duration::from_secs(2);
     systemd.socket.set_read_timeout(Some(silence)).expect("a timeout above zero");

@@ -4,6 +4,7 @@
 //! the real program with the variables of `sd_listen_fds(3)`. Clients that ask without a pause
 //! while one muster follows another hold that no connection and no packet is lost.
 
+use std::io::ErrorKind;
 use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::{UnixDatagram, UnixListener, UnixStream};
@@ -18,7 +19,7 @@ use crate::harness::{Address, Folder, PATIENCE, Server};
 /// An address that no host has (RFC 5737): who opens it instead of what was passed fails.
 const NOWHERE: &str = "203.0.113.1:6969";
 /// BEP 15: protocol id, action 0 (connect), transaction 0x01020304.
-const CONNECT: &[u8] = b"\x00\x00\x04\x17\x27\x10\x19\x80\x00\x00\x00\x00\x01\x02\x03\x04";
+pub const CONNECT: &[u8] = b"\x00\x00\x04\x17\x27\x10\x19\x80\x00\x00\x00\x00\x01\x02\x03\x04";
 
 fn held_tcp() -> (OwnedFd, SocketAddr) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
@@ -73,10 +74,20 @@ fn passed_tcp_and_udp_sockets_are_served_instead_of_listen_and_udp_listen() {
         ] {
             assert!(said.contains(&line), "{line}: {said}");
         }
-        // A stop wakes the threads that wait on a socket which others may still use.
         server.signal(Signal::TERM);
         assert_eq!(server.wait().code(), Some(0));
+        let [_, udp] = passed;
+        assert_still_waits(&udp.into());
     }
+}
+
+/// A socket that was shut down would have no end of nothing to read, and the next muster would turn
+/// in circles.
+fn assert_still_waits(udp: &UdpSocket) {
+    udp.set_nonblocking(true).expect("a socket");
+    // What the threads were woken with may be left.
+    let waits = |_| udp.recv(&mut [0]).is_err_and(|error| error.kind() == ErrorKind::WouldBlock);
+    assert!((0..100).any(waits), "it has been shut down");
 }
 
 #[test]
