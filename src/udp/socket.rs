@@ -194,11 +194,16 @@ fn bind(address: SocketAddr) -> Result<Socket, Errno> {
 
 /// What a socket of either origin is given; returns the sizes of its queues.
 fn set_up(fd: &OwnedFd, address: SocketAddr) -> Result<(usize, usize), Errno> {
-    // The kernel grants what net.core.rmem_max and wmem_max allow, and never says no.
-    let _ = sockopt::set_socket_recv_buffer_size(fd, UDP_RECEIVE_BUFFER_BYTES);
-    let _ = sockopt::set_socket_send_buffer_size(fd, UDP_SEND_BUFFER_BYTES);
     // Linux adds as much again for its own bookkeeping, and says the sum.
     let share = if cfg!(target_os = "linux") { 2 } else { 1 };
+    // The kernel grants what net.core.rmem_max and wmem_max allow, and never says no. systemd is
+    // granted more: asking once more would make less of it.
+    if sockopt::socket_recv_buffer_size(fd)? / share < UDP_RECEIVE_BUFFER_BYTES {
+        let _ = sockopt::set_socket_recv_buffer_size(fd, UDP_RECEIVE_BUFFER_BYTES);
+    }
+    if sockopt::socket_send_buffer_size(fd)? / share < UDP_SEND_BUFFER_BYTES {
+        let _ = sockopt::set_socket_send_buffer_size(fd, UDP_SEND_BUFFER_BYTES);
+    }
     let receive = sockopt::socket_recv_buffer_size(fd)? / share;
     let send = sockopt::socket_send_buffer_size(fd)? / share;
     #[cfg(target_os = "linux")]
