@@ -51,6 +51,7 @@ fn empty() -> Tracker {
     Tracker::new(TrackerLimits {
         peer_timeout: PEER_TIMEOUT,
         torrents_max: 10_000_000,
+        torrents_per_ip_max: 10_000_000,
         peers_max: 100_000_000,
         tolerance: Tolerance { first_digits: 10, last_digits: 5, same_digits: 38 },
     })
@@ -161,6 +162,7 @@ fn announce(torrent: u32, peer: u32) -> AnnounceRequest {
         numwant: NumWant::from_wire(None, 200),
         families: Families::V4ThenV6,
         peer_ids: false,
+        sender: None,
     }
 }
 

@@ -16,11 +16,12 @@ use std::str::FromStr;
 use crate::limits::{ANNOUNCE_JITTER_DIVISOR, QUOTED_BYTES_MAX, UNIX_PATH_BYTES_MAX};
 use crate::log;
 use crate::request::quoted;
-use crate::subnet::Subnet;
+use crate::subnet::{LOCAL_NETWORKS, Subnet};
 use crate::token::Token;
 
 mod file;
 mod print;
+mod setters;
 mod table;
 
 pub use file::{ConfigFile, read_file};
@@ -52,10 +53,20 @@ pub struct Config {
     pub announce_interval: u32,
     /// Seconds a client must wait between announces.
     pub min_interval: u32,
-    /// Torrents tracked at once.
+    /// Torrents tracked at once; 0 is automatic.
     pub max_torrents: u32,
-    /// Peers tracked at once, over all torrents.
+    /// Peers tracked at once, over all torrents; 0 is automatic.
     pub max_peers: u32,
+    /// Bytes of memory from which follows what is automatic; 0 is no bound.
+    pub max_memory: u64,
+    /// Torrents tracked at once that one address announced first; 0 is automatic.
+    pub max_torrents_per_ip: u32,
+    /// Announces and scrapes a minute from one address; 0 is any number.
+    pub max_announces_per_ip: u32,
+    /// Wrong requests a minute from one address; 0 is any number.
+    pub max_errors_per_ip: u32,
+    /// Networks to which the bounds for one address do not apply.
+    pub unlimited_networks: Vec<Network>,
     /// HTTP connections kept open at once; 0 is automatic.
     pub max_connections: u32,
     /// HTTP connections kept open at once from one IPv4 address or IPv6 /64.
@@ -349,6 +360,46 @@ impl FromStr for UdpListen {
 impl fmt::Display for UdpListen {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
+    }
+}
+
+/// Where addresses are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Network {
+    /// On this host or a network beside it: loopback, private, link-local.
+    Local,
+    /// In a subnet.
+    Subnet(Subnet),
+}
+
+impl Network {
+    /// The subnets that it stands for.
+    #[must_use]
+    pub fn subnets(&self) -> &[Subnet] {
+        match self {
+            Network::Local => &LOCAL_NETWORKS,
+            Network::Subnet(subnet) => std::slice::from_ref(subnet),
+        }
+    }
+}
+
+impl FromStr for Network {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text == "local" {
+            return Ok(Network::Local);
+        }
+        text.parse().map(Network::Subnet).map_err(|error| format!("{error}, or local"))
+    }
+}
+
+impl fmt::Display for Network {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Network::Local => f.write_str("local"),
+            Network::Subnet(subnet) => subnet.fmt(f),
+        }
     }
 }
 

@@ -40,13 +40,15 @@ use std::sync::Arc;
 
 use crate::clock::Clock;
 use crate::limits::SCRAPE_HASHES_MAX;
-use crate::log::{self, Cause, Level};
-use crate::request::{InfoHash, PeerBuf, Refused, Retry, Seconds, SwarmCounts, with_jitter};
+use crate::log::{self, Cause, Level, Offence};
+use crate::rate_limit::PerAddress;
+use crate::request::{Fault, InfoHash, PeerBuf, Refused, Seconds, SwarmCounts, with_jitter};
 use crate::stats::Stats;
 use crate::subnet::{Subnet, is_local};
 use crate::tracker::Tracker;
 
 use access::Denied;
+use forwarded::Client;
 use head::{Body, Head, Method};
 use operator::Operator;
 use query::{OperatorRoute, Route};
@@ -67,6 +69,8 @@ pub struct Service {
     pub clock: Arc<Clock>,
     /// What the operator decides about answers.
     pub settings: Settings,
+    /// What any one address may ask for.
+    pub per_address: Arc<PerAddress>,
     /// What the operator can do.
     pub operator: Operator,
 }
@@ -89,6 +93,8 @@ pub struct Work {
     pub body: Vec<u8>,
     peers: PeerBuf,
     hashes: Vec<InfoHash>,
+    /// Whether the last request was wrong.
+    wrong: bool,
 }
 
 impl Work {
@@ -99,6 +105,7 @@ impl Work {
             body: Vec::new(),
             peers: PeerBuf::new(),
             hashes: Vec::with_capacity(SCRAPE_HASHES_MAX),
+            wrong: false,
         }
     }
 }
@@ -128,6 +135,23 @@ impl Caller<'_> {
     }
 }
 
+/// A request, and for whom it is made.
+struct Asked<'a> {
+    head: &'a Head<'a>,
+    caller: Caller<'a>,
+    /// Who sent it, perhaps through a proxy.
+    client: Result<Client, Refused>,
+    /// The client's address, if there are bounds for it.
+    bounded: Option<IpAddr>,
+}
+
+impl Asked<'_> {
+    /// The client's address, or else that of the connection.
+    fn from(&self) -> Option<IpAddr> {
+        self.client.as_ref().ok().map(|client| client.ip).or(self.caller.remote)
+    }
+}
+
 /// What becomes of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
@@ -150,6 +174,22 @@ impl Service {
     /// Answers one request, or finds that it is the operator's.
     pub fn answer(&self, head: &Head<'_>, caller: Caller<'_>, work: &mut Work) -> Outcome {
         work.body.clear();
+        work.wrong = false;
+        let (lines, trusted) = (&head.forwarded_for, &self.settings.trusted_proxies);
+        let client = forwarded::client_address(caller.remote, lines, head.proxied, trusted);
+        let known = client.as_ref().ok();
+        let bounded = known.and_then(|client| self.per_address.bounded(client.ip));
+        let asked = Asked { head, caller, client, bounded };
+        match self.answer_route(&asked, work) {
+            Outcome::Answered(answer) if work.wrong => {
+                Outcome::Answered(self.count_error(answer, &asked, work))
+            }
+            outcome => outcome,
+        }
+    }
+
+    fn answer_route(&self, asked: &Asked<'_>, work: &mut Work) -> Outcome {
+        let Asked { head, .. } = *asked;
         let route = Route::of(head.path, head.query);
         let allow = allowed_methods(&route);
         let method = match head.method {
@@ -168,19 +208,19 @@ impl Service {
             return Outcome::Answered(self.explain(route, Status::ContentTooLarge, text, work));
         }
         Outcome::Answered(match route {
-            Route::Announce { .. } => self.answer_announce(head, caller, work),
+            Route::Announce { .. } => self.answer_announce(asked, work),
             Route::Scrape { .. } if query::has_info_hash(head.query) => {
-                self.answer_scrape(head, caller, work)
+                self.answer_scrape(asked, work)
             }
-            Route::Scrape { .. } if self.check_operator(head, caller).is_ok() => {
+            Route::Scrape { .. } if self.check_operator(asked).is_ok() => {
                 return Outcome::Operator;
             }
             Route::Scrape { .. } => {
-                self.refuse(&Refused::parameter("info_hash", "missing"), head, caller, work)
+                self.refuse(&Refused::parameter("info_hash", "missing"), asked, work)
             }
-            Route::Operator(operator_route) => match self.check_operator(head, caller) {
+            Route::Operator(operator_route) => match self.check_operator(asked) {
                 Ok(()) => return Outcome::Operator,
-                Err(denied) => self.deny(operator_route, denied, work),
+                Err(denied) => self.deny(operator_route, denied, asked, work),
             },
             Route::Health => self.plain(work, Status::Ok, "ok\n"),
             Route::Root => self.plain(work, Status::Ok, &self.introduction(head)),
@@ -192,16 +232,61 @@ impl Service {
         })
     }
 
-    fn check_operator(&self, head: &Head<'_>, caller: Caller<'_>) -> Result<(), Denied> {
+    /// Counts a wrong request, which has been answered; where its address has made too many, that
+    /// is all that it is told.
+    fn count_error(&self, answer: Answer, asked: &Asked<'_>, work: &mut Work) -> Answer {
+        let Err(refused) = self.take_error(asked.bounded, asked.caller) else { return answer };
+        work.body.clear();
+        if answer.status == Status::Ok {
+            return self.encode_refusal(&refused, asked, work);
+        }
+        work.body.extend_from_slice(format!("{}\n", refused.reason).as_bytes());
+        Answer { status: Status::TooManyRequests, content_type: TEXT }
+    }
+
+    fn take_error(&self, bounded: Option<IpAddr>, caller: Caller<'_>) -> Result<(), Refused> {
+        let taken = self.per_address.take_error(bounded, caller.now_millis());
+        if let (Err(_), Some(ip)) = (&taken, bounded) {
+            self.stats.refused_error_rate.add();
+            log::refused(Offence::Errors, ip, caller.now_millis());
+        }
+        taken
+    }
+
+    /// Counts what came over a connection and was no request; false if its address has sent too
+    /// much of that to be answered.
+    #[must_use]
+    pub fn explains_errors_to(&self, caller: Caller<'_>) -> bool {
+        self.stats.http_errors.add();
+        let remote = caller.remote.filter(|&ip| !self.is_trusted_proxy(ip));
+        let bounded = remote.and_then(|ip| self.per_address.bounded(ip));
+        self.take_error(bounded, caller).is_ok()
+    }
+
+    /// A token is looked at only while its address may be wrong once more: or it could be guessed.
+    fn check_operator(&self, asked: &Asked<'_>) -> Result<(), Denied> {
+        let Asked { head, caller, bounded, .. } = *asked;
+        if head.authorization.is_some() {
+            let check = self.per_address.check_error(bounded, caller.now_millis());
+            check.map_err(|_| Denied::TooMany)?;
+        }
         access::check(&self.operator.access, head, caller.remote, (caller.local)())
     }
 
     /// Answers who is not the operator: with totals where there are some for everybody.
-    fn deny(&self, route: OperatorRoute, denied: Denied, work: &mut Work) -> Answer {
+    fn deny(
+        &self,
+        route: OperatorRoute,
+        denied: Denied,
+        asked: &Asked<'_>,
+        work: &mut Work,
+    ) -> Answer {
         if route == OperatorRoute::Stats && denied == Denied::Stranger {
-            let (totals, stats) = (self.tracker.totals(), self.stats.snapshot());
-            overview::encode_totals(&mut work.body, totals, &stats);
+            overview::encode_totals(&mut work.body, &self.tracker, &self.stats.snapshot());
             return Answer { status: Status::Ok, content_type: JSON };
+        }
+        if let (Denied::WrongToken, Some(ip)) = (denied, asked.bounded) {
+            log::refused(Offence::Token, ip, asked.caller.now_millis());
         }
         self.stats.operator_denied.add();
         self.explain(Route::Operator(route), Status::Forbidden, &denied.to_string(), work)
@@ -213,6 +298,7 @@ impl Service {
         if !matches!(route, Route::Operator(_)) {
             return self.plain(work, status, &format!("{text}\n"));
         }
+        work.wrong = true;
         let error = serde_json::json!({ "error": text });
         work.body.extend_from_slice(format!("{error}\n").as_bytes());
         Answer { status, content_type: JSON }
@@ -224,25 +310,20 @@ impl Service {
         self.settings.trusted_proxies.iter().any(|subnet| subnet.contains(ip))
     }
 
-    fn answer_announce(&self, head: &Head<'_>, caller: Caller<'_>, work: &mut Work) -> Answer {
-        match self.announce(head, caller, work) {
+    fn answer_announce(&self, asked: &Asked<'_>, work: &mut Work) -> Answer {
+        match self.announce(asked, work) {
             Ok(content_type) => {
                 self.stats.announces.add();
                 Answer { status: Status::Ok, content_type }
             }
-            Err(refused) => self.refuse(&refused, head, caller, work),
+            Err(refused) => self.refuse(&refused, asked, work),
         }
     }
 
-    fn announce(
-        &self,
-        head: &Head<'_>,
-        caller: Caller<'_>,
-        work: &mut Work,
-    ) -> Result<&'static str, Refused> {
-        let trusted = &self.settings.trusted_proxies;
-        let lines = &head.forwarded_for;
-        let client = forwarded::client_address(caller.remote, lines, head.proxied, trusted)?;
+    fn announce(&self, asked: &Asked<'_>, work: &mut Work) -> Result<&'static str, Refused> {
+        let Asked { head, caller, bounded, .. } = *asked;
+        self.per_address.take_announce(bounded, caller.now_millis())?;
+        let client = asked.client.clone()?;
         if head.proxied && is_local(client.ip) && !self.is_trusted_proxy(client.ip) {
             log::limited(Cause::ProxyUnknown, Level::Warn, caller.now_millis(), || {
                 format!(
@@ -252,7 +333,8 @@ impl Service {
                 )
             });
         }
-        let announce = query::parse_announce(head.query, client.ip, client.may_name_address)?;
+        let mut announce = query::parse_announce(head.query, client.ip, client.may_name_address)?;
+        announce.request.sender = bounded;
         let counts = self.tracker.announce(&announce.request, caller.now, &mut work.peers)?;
         let interval = self.interval(&mut work.peers.random);
         let announced = Announced {
@@ -271,9 +353,12 @@ impl Service {
         Ok(TEXT)
     }
 
-    fn answer_scrape(&self, head: &Head<'_>, caller: Caller<'_>, work: &mut Work) -> Answer {
-        if let Err(refused) = query::parse_scrape(head.query, &mut work.hashes) {
-            return self.refuse(&refused, head, caller, work);
+    fn answer_scrape(&self, asked: &Asked<'_>, work: &mut Work) -> Answer {
+        let Asked { head, caller, bounded, .. } = *asked;
+        let taken = self.per_address.take_announce(bounded, caller.now_millis());
+        let parsed = taken.and_then(|()| query::parse_scrape(head.query, &mut work.hashes));
+        if let Err(refused) = parsed {
+            return self.refuse(&refused, asked, work);
         }
         self.stats.scrapes.add();
         if wants_json(head) {
@@ -297,24 +382,17 @@ impl Service {
         Scraped { info_hash, counts: counts.unwrap_or_default(), name, similar }
     }
 
-    fn refuse(
-        &self,
-        refused: &Refused,
-        head: &Head<'_>,
-        caller: Caller<'_>,
-        work: &mut Work,
-    ) -> Answer {
+    fn refuse(&self, refused: &Refused, asked: &Asked<'_>, work: &mut Work) -> Answer {
         self.stats.refusals.add();
-        let (cause, level) = match refused.retry {
-            Retry::Never => (Cause::RequestRefused, Level::Debug),
-            Retry::Minutes(_) => (Cause::TrackerFull, Level::Warn),
-        };
-        log::limited(cause, level, caller.now_millis(), || {
-            let from = caller.remote.map_or("a Unix socket".to_owned(), |ip| ip.to_string());
-            format!("refused a request from {from}: {}", refused.reason)
-        });
+        self.stats.count_fault(refused.fault);
+        work.wrong = refused.fault == Fault::Request;
+        log::refusal(refused, asked.from(), asked.caller.now_millis());
+        self.encode_refusal(refused, asked, work)
+    }
+
+    fn encode_refusal(&self, refused: &Refused, asked: &Asked<'_>, work: &mut Work) -> Answer {
         let interval = self.interval(&mut work.peers.random);
-        if wants_json(head) {
+        if wants_json(asked.head) {
             reply::encode_refusal_json(&mut work.body, refused, interval);
             return Answer { status: Status::Ok, content_type: JSON };
         }
@@ -329,6 +407,7 @@ impl Service {
     fn plain(&self, work: &mut Work, status: Status, text: &str) -> Answer {
         if status != Status::Ok {
             self.stats.http_errors.add();
+            work.wrong = true;
         }
         work.body.extend_from_slice(text.as_bytes());
         Answer { status, content_type: TEXT }

@@ -59,10 +59,10 @@
 //! | [`udp`] | one function that answers a packet, the threads that feed it |
 //! | [`udp::socket`], `udp::packet_info` | ... its sockets, which address was asked |
 //! | [`udp::key_file`] | ... the key of connection ids, which outlives a run |
-//! | [`udp::error_budget`] | ... how many errors strangers are sent |
 //! | [`udp::packet`] | bytes to request, answer to bytes, and back |
 //! | [`udp::connection_id`], [`udp::siphash`] | ... who receives what is sent to its address |
 //! | [`tracker`] | the core: swarms in shards behind one door |
+//! | `tracker::shard`, `tracker::origins` | ... torrents behind a lock, who brought them up |
 //! | `tracker::swarm`, `tracker::index` | ... the peers of a torrent, how they are found |
 //! | `tracker::similar` | ... which hash a mistyped one may have meant |
 //! | [`stats`], [`rounds`] | counters, and who still goes round |
@@ -75,6 +75,9 @@
 //! | `metainfo::tracker_list`, [`metainfo::magnet`] | ... where its clients meet, its link |
 //! | `metainfo::flaws`, `metainfo::fields`, `metainfo::path` | ... its flaws, keys, names |
 //! | [`metainfo::build`] | ... torrent to bytes |
+//! | [`budget`] | how much is tracked, from how much memory |
+//! | [`rate_limit`] | how often one address may do something |
+//! | [`stats`] | counters |
 //! | [`bencode`], [`percent`] | the two encodings |
 //! | [`bencode::json`], [`hex_dump`] | ... the one as JSON for people, bytes from hexdumps |
 //! | [`request`], [`registration`], [`subnet`] | the vocabulary: asked and told, addresses |
@@ -97,6 +100,7 @@
 
 pub mod addresses;
 pub mod bencode;
+pub mod budget;
 pub mod cli;
 pub mod client;
 pub mod client_name;
@@ -116,6 +120,7 @@ pub mod metainfo;
 pub mod notify;
 pub mod percent;
 pub mod printable;
+pub mod rate_limit;
 pub mod registration;
 pub mod request;
 pub mod rounds;

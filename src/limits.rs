@@ -39,6 +39,32 @@ pub const NUMWANT_MAX: u16 = NUMWANT_UDP_V4_MAX;
 pub const TORRENTS_MAX_DEFAULT: u32 = 200_000;
 /// Peers tracked at once, over all torrents; at most 80 bytes each for IPv4.
 pub const PEERS_MAX_DEFAULT: u32 = 2_000_000;
+/// What a torrent and a peer take at the most, whatever swarms they are in, and the process by
+/// itself; see `tests/it/limits/memory.rs`.
+pub const TORRENT_MEMORY_BYTES: u64 = 800;
+/// See [`TORRENT_MEMORY_BYTES`].
+pub const PEER_MEMORY_BYTES: u64 = 160;
+/// See [`TORRENT_MEMORY_BYTES`].
+pub const PROCESS_MEMORY_BYTES: u64 = 10 << 20;
+/// What a worker thread for HTTP and one for UDP take more; 77 KB was measured.
+pub const WORKER_MEMORY_BYTES: u64 = 96 << 10;
+/// What the state file has of a torrent and of a peer: it stands in memory while it is loaded.
+pub const TORRENT_FILE_BYTES: u64 = 300;
+/// See [`TORRENT_FILE_BYTES`].
+pub const PEER_FILE_BYTES: u64 = 260;
+/// What a kept connection takes at the most: a head that is not whole, or requests that wait, and
+/// replies that its client does not take.
+pub const CONNECTION_MEMORY_BYTES: u64 = 40 << 10;
+/// Peers for which there is room, to each torrent, where both follow from the memory.
+pub const PEERS_PER_TORRENT: u64 = 10;
+/// The range of the memory that bounds are derived from: under the least nothing worth having is
+/// left beside what the process takes by itself.
+pub const MEMORY_BYTES_RANGE: (u64, u64) = (32 << 20, 1 << 40);
+/// Of all torrents, one in so many may have been brought up by one address: it takes eight of them
+/// to fill the tracker, and a seedbox may still bring up 25,000.
+pub const TORRENTS_PER_IP_DIVISOR: u32 = 8;
+/// Counters of the torrents that addresses have brought up: 64 KiB of them.
+pub const ORIGINS_COUNT: usize = 16_384;
 /// Peers of one torrent: what the 24 bits of a slot in `tracker::index` can number.
 pub const SWARM_PEERS_MAX: u32 = (1 << 24) - 2;
 /// The largest torrent and peer counts an operator may set.
@@ -127,6 +153,12 @@ pub const HTTP_CONNECTIONS_PER_IP_DEFAULT: u32 = 128;
 pub const HTTP_CONNECTIONS_COUNT_MAX: u32 = 1_048_576;
 /// Connections accepted in a row before others get their turn.
 pub const HTTP_ACCEPT_BURST: usize = 64;
+/// How long accepting pauses when there are no descriptors left.
+pub const HTTP_ACCEPT_PAUSE_MILLIS: u64 = 100;
+/// Events taken from the kernel at once.
+pub const HTTP_EVENTS: usize = 256;
+/// How many of the connections that wait longest are searched for one of a user who has too many.
+pub const HTTP_OWN_SEARCH_MAX: usize = 256;
 /// Connections the kernel holds for us until they are accepted.
 pub const HTTP_BACKLOG: i32 = 4096;
 /// Threads for the operator's requests, and requests that may wait for one.
@@ -141,6 +173,33 @@ pub const OPERATOR_SEND_BYTES: usize = 64 * 1024;
 pub const WORKERS_MAX: usize = 256;
 /// Torrents in one scrape: no more can stand in one head (`info_hash=` and 20 bytes each).
 pub const SCRAPE_HASHES_MAX: usize = HTTP_HEAD_BYTES_MAX / 31 + 1;
+
+// -- rates ----------------------------------------------------------------------------------------
+
+/// Announces and scrapes a minute from one IPv4 address or IPv6 /64. A seedbox, or all clients
+/// behind one carrier's NAT, with 20,000 torrents announces 22 times a second at the default
+/// interval; this is 100 a second, about a thousandth of what one core answers over UDP.
+pub const ANNOUNCES_PER_MINUTE_DEFAULT: u32 = 6000;
+/// Requests a minute that are wrong, from one address: no client that works makes any, and a person
+/// who tries things out makes fewer. Guessing at the operator's token is bounded by this too.
+pub const ERRORS_PER_MINUTE_DEFAULT: u32 = 60;
+/// The largest rate to be set: 1,000 a second, of which each is 16 units of `rate_limit`'s time.
+pub const RATE_PER_MINUTE_MAX: u32 = 60_000;
+/// So many minutes' worth may come at once: at the default 30,000 announces, those of a client that
+/// starts with as many torrents.
+pub const RATE_BURST_MINUTES: u64 = 5;
+/// Cache lines in each table of buckets, eight users each: 16,384 users in 128 KiB. Only those who
+/// have used some of their bucket need room. Two million peers that announce every 15 minutes are
+/// 2,200 announces a second, each made up for after 10 ms: 22 users at a time.
+pub const RATE_LINES_COUNT: usize = 2048;
+/// Networks that no rate applies to, searched for each request that a rate could apply to.
+pub const UNLIMITED_NETWORKS_COUNT_MAX: usize = 256;
+/// Between two log lines of one cause and one address, which fail2ban counts.
+pub const LOG_ADDRESS_MILLIS: u64 = 60_000;
+/// Such lines at once, of all addresses together, and one more every so often: 20 a second.
+pub const LOG_ADDRESSES_BURST: u64 = 200;
+/// See [`LOG_ADDRESSES_BURST`].
+pub const LOG_ADDRESSES_MILLIS: u64 = 50;
 
 // -- UDP ------------------------------------------------------------------------------------------
 
@@ -212,8 +271,8 @@ pub const STATUS_INTERVAL_SECONDS: u32 = 5;
 pub const TINY_STOP_LOOK_MILLIS: u64 = 20;
 /// Between two log lines of the same cause.
 pub const LOG_CAUSE_MILLIS: u64 = 1_000;
-/// Between two log lines about file descriptors that have run out: it lasts until somebody acts.
-pub const LOG_DESCRIPTORS_MILLIS: u64 = 60_000;
+/// Between two log lines about what lasts until somebody acts: no descriptors left, no room left.
+pub const LOG_LASTING_MILLIS: u64 = 60_000;
 /// A value quoted in an error text is cut to this many bytes.
 pub const QUOTED_BYTES_MAX: usize = 40;
 /// The port of HTTP and UDP, by custom a tracker's since the first one.
@@ -333,6 +392,7 @@ const _: () = {
     assert!(16 + 20 * UDP_SCRAPE_HASHES_MAX <= UDP_REQUEST_BYTES_MAX);
     assert!(98 + 2 * UDP_URL_BYTES_MAX.div_ceil(255) + UDP_URL_BYTES_MAX <= UDP_REQUEST_BYTES_MAX);
     assert!(HTTP_HEAD_BYTES_MAX <= HTTP_READ_BYTES, "one read must be able to hold a head");
+    assert!(ORIGINS_COUNT < u16::MAX as usize, "a torrent keeps the number of its in 16 bits");
     assert!(SHARDS_COUNT.is_power_of_two(), "a shard is chosen by the top bits of a hash");
     assert!(SWARM_PEERS_MAX < (1 << 24) - 1, "the all-ones slot means empty");
     assert!(HTTP_IDLE_MILLIS_MAX >= HTTP_HEAD_MILLIS_MAX);

@@ -5,18 +5,25 @@
 //! lines of several threads never mix; whatever a message holds, control characters and line ends
 //! are escaped, so that nothing a client sends can forge a second line. A closed stderr is ignored.
 //!
-//! What the network can cause goes through [`limited`]: one line a second and cause, counted with
-//! two atomics. Nothing here is called under a lock of the tracker.
+//! What the network can cause goes through [`limited`], one line a second and cause, counted with
+//! two atomics, or through [`refused`], one line a minute, cause and address. Nothing here is
+//! called under a lock of the tracker.
 
 use std::fmt::{self, Display, Write as _};
 use std::io::Write as _;
+use std::net::IpAddr;
 use std::str::FromStr;
+use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
 use crate::clock::unix_time;
-use crate::limits::{LOG_CAUSE_MILLIS, LOG_DESCRIPTORS_MILLIS};
-use crate::request::quoted;
+use crate::limits::{
+    LOG_ADDRESS_MILLIS, LOG_ADDRESSES_BURST, LOG_ADDRESSES_MILLIS, LOG_CAUSE_MILLIS,
+    LOG_LASTING_MILLIS,
+};
+use crate::rate_limit::{Bucket, Buckets, Rate};
+use crate::request::{Fault, Refused, quoted};
 use crate::utc::encode_utc;
 
 /// How much an event matters; a process logs its level and those before it.
@@ -175,11 +182,11 @@ impl Cause {
     /// How many there are: one gate each.
     const COUNT: usize = Cause::UdpReplyFailed as usize + 1;
 
-    /// At least this long passes between two lines. Running out of descriptors lasts, and nobody
-    /// can mend it within a second.
+    /// At least this long passes between two lines. Running out of descriptors or of room lasts,
+    /// and nobody can mend it within a second.
     fn pause_millis(self) -> u64 {
         match self {
-            Cause::AcceptDescriptors => LOG_DESCRIPTORS_MILLIS,
+            Cause::AcceptDescriptors | Cause::TrackerFull => LOG_LASTING_MILLIS,
             _ => LOG_CAUSE_MILLIS,
         }
     }
@@ -187,8 +194,8 @@ impl Cause {
 
 static GATES: [Gate; Cause::COUNT] = [const { Gate::new() }; Cause::COUNT];
 
-/// Logs at most one line per cause and [`LOG_CAUSE_MILLIS`] (running out of descriptors: a minute),
-/// which says how many were left out since the one before: `bad request (and 41 more)`.
+/// Logs at most one line per cause and [`LOG_CAUSE_MILLIS`] (a minute for what lasts), which says
+/// how many were left out since the one before: `bad request (and 41 more)`.
 /// `now_millis` comes from [`crate::clock::Clock::millis`].
 pub fn limited(cause: Cause, level: Level, now_millis: u64, message: impl FnOnce() -> String) {
     if !enabled(level) {
@@ -236,6 +243,62 @@ impl Gate {
         }
         self.suppressed.fetch_add(1, Ordering::Relaxed);
         None
+    }
+}
+
+/// Why an address is turned away: what fail2ban counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Offence {
+    /// It announces more often than one may.
+    Announces,
+    /// It makes more errors than one may.
+    Errors,
+    /// It has brought up as many torrents as one may.
+    Torrents,
+    /// It has as many connections as one may.
+    Connections,
+    /// It has shown a token that is not the operator's.
+    Token,
+}
+
+impl Offence {
+    /// Its name in the log. Stable: filters of others read it.
+    const NAMES: [(Offence, &str); 5] = [
+        (Offence::Announces, "announces"),
+        (Offence::Errors, "errors"),
+        (Offence::Torrents, "torrents"),
+        (Offence::Connections, "connections"),
+        (Offence::Token, "token"),
+    ];
+}
+
+static ADDRESSES: LazyLock<Buckets> =
+    LazyLock::new(|| Buckets::new(Rate::every_millis(LOG_ADDRESS_MILLIS, 1)));
+static ADDRESSES_ALL: Bucket =
+    Bucket::new(Rate::every_millis(LOG_ADDRESSES_MILLIS, LOG_ADDRESSES_BURST));
+
+/// Logs `refused cause=errors from=192.0.2.1`, once a minute for each cause and address (IPv6: each
+/// /64), and at a bounded rate in all. The form is stable; nothing in it is of the client's making.
+pub fn refused(offence: Offence, ip: IpAddr, now_millis: u64) {
+    let first = || ADDRESSES.take_for(ip, offence as u8, now_millis);
+    if enabled(Level::Warn) && first() && ADDRESSES_ALL.take(now_millis) {
+        let cause = name_of(&Offence::NAMES, &offence);
+        event(Level::Warn, "refused", &[("cause", &cause), ("from", &ip)]);
+    }
+}
+
+/// Logs that a request is refused, as often as what made it so deserves. `from` is `None` where a
+/// Unix socket's other side does not say for whom it speaks.
+pub fn refusal(why: &Refused, from: Option<IpAddr>, now_millis: u64) {
+    let text = || {
+        let from = from.map_or("a Unix socket".to_owned(), |ip| ip.to_string());
+        format!("refused a request from {from}: {}", why.reason)
+    };
+    match (why.fault, from) {
+        (Fault::Share, Some(ip)) => refused(Offence::Torrents, ip, now_millis),
+        (Fault::Rate, Some(ip)) => refused(Offence::Announces, ip, now_millis),
+        (Fault::Full, _) => limited(Cause::TrackerFull, Level::Warn, now_millis, text),
+        _ => limited(Cause::RequestRefused, Level::Debug, now_millis, text),
     }
 }
 
@@ -411,8 +474,9 @@ mod tests {
     }
 
     #[test]
-    fn running_out_of_descriptors_is_said_once_a_minute_and_the_rest_once_a_second() {
+    fn what_lasts_is_said_once_a_minute_and_the_rest_once_a_second() {
         assert_eq!(Cause::AcceptDescriptors.pause_millis(), 60_000);
+        assert_eq!(Cause::TrackerFull.pause_millis(), 60_000);
         assert_eq!(Cause::BadRequest.pause_millis(), 1_000);
     }
 

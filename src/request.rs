@@ -202,6 +202,9 @@ pub struct AnnounceRequest {
     pub families: Families,
     /// Whether the reply names the peers' ids (BEP 3 dictionaries without `no_peer_id`).
     pub peer_ids: bool,
+    /// The address that answers for a torrent which this brings up; `None`, as parsed, where no
+    /// bound applies.
+    pub sender: Option<IpAddr>,
 }
 
 impl AnnounceRequest {
@@ -316,6 +319,19 @@ pub enum Retry {
     Minutes(u32),
 }
 
+/// What it is that makes a request refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// The request is wrong.
+    Request,
+    /// The tracker is full.
+    Full,
+    /// Its address has brought up as many torrents as one may.
+    Share,
+    /// Its address asks more often than one may.
+    Rate,
+}
+
 /// A request that cannot be served: the only error that reaches the wire.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refused {
@@ -323,13 +339,15 @@ pub struct Refused {
     pub reason: String,
     /// When to try again.
     pub retry: Retry,
+    /// What it is that makes it refused.
+    pub fault: Fault,
 }
 
 impl Refused {
     /// A parameter that makes the request senseless: `info_hash: 19 bytes, expected 20`.
     #[must_use]
     pub fn parameter(name: &str, problem: impl fmt::Display) -> Refused {
-        Refused { reason: format!("{name}: {problem}"), retry: Retry::Never }
+        Refused { reason: format!("{name}: {problem}"), retry: Retry::Never, fault: Fault::Request }
     }
 }
 

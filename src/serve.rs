@@ -6,14 +6,16 @@
 use std::fs;
 use std::io::{self, Write as _};
 use std::net::SocketAddr;
+use std::panic::{self, AssertUnwindSafe};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 
 use crate::addresses;
+use crate::budget::Budget;
 use crate::clock::{Clock, unix_time};
-use crate::config::{Config, HttpEngine};
+use crate::config::{Config, HttpEngine, Network};
 use crate::descriptors;
 use crate::http::access::Access;
 use crate::http::operator::Operator;
@@ -21,12 +23,12 @@ use crate::http::{Service, Settings, tiny};
 #[cfg(target_os = "linux")]
 use crate::http::{admission::ConnectionLimits, epoll};
 use crate::limits::{
-    HTTP_CONNECTIONS_MAX_DEFAULT, STOP_MILLIS_MAX, UDP_RECEIVE_BUFFER_BYTES, UDP_SEND_BUFFER_BYTES,
-    WORKERS_MAX,
+    STOP_MILLIS_MAX, UDP_RECEIVE_BUFFER_BYTES, UDP_SEND_BUFFER_BYTES, WORKERS_MAX,
 };
 use crate::listen::Listener;
 use crate::log;
 use crate::notify::Notifier;
+use crate::rate_limit::PerAddress;
 use crate::rounds::Rounds;
 use crate::signals;
 use crate::sockets::{self, Passed, Sockets};
@@ -117,7 +119,9 @@ fn start_with(
     let Sockets { http: listeners, udp: sockets } = sockets::open(config, passed)?;
     let addresses = listeners.iter().filter_map(Listener::address).collect();
     let listening = listeners.iter().map(Listener::to_string).collect();
-    let service = Arc::new(service(config, asked)?);
+    let budget = budget(config, descriptors);
+    let service = Arc::new(service(config, budget, asked)?);
+    log_bounds(budget, config.max_memory);
     // Before anything runs, so that a failure leaves nothing running.
     let udp = (!sockets.is_empty()).then(|| udp_service(config, &service)).transpose()?;
     let workers = workers(config.workers);
@@ -125,7 +129,10 @@ fn start_with(
     let engine = match config.http_engine {
         #[cfg(target_os = "linux")]
         HttpEngine::Epoll => {
-            let limits = connection_limits(config, descriptors);
+            let limits = ConnectionLimits {
+                connections_max: budget.connections,
+                per_ip_max: config.max_connections_per_ip,
+            };
             epoll::Engine::start(listeners, &service, workers, limits, &rounds)
                 .map(Engine::Epoll)?
         }
@@ -153,9 +160,9 @@ fn start_with(
 
 /// What answers UDP, with the key that is kept beside the state.
 fn udp_service(config: &Config, service: &Service) -> Result<udp::Service, String> {
-    let Service { tracker, stats, clock, operator, .. } = service;
+    let Service { tracker, stats, clock, per_address, operator, .. } = service;
     let key = key_file::load(operator.store.path().and_then(Path::parent))?;
-    Ok(udp::Service::new(tracker, stats, clock, key, config.announce_interval))
+    Ok(udp::Service::new(tracker, stats, clock, per_address, key, config.announce_interval))
 }
 
 /// Says once what the kernel has granted, and starts the threads.
@@ -221,6 +228,12 @@ impl Running {
     #[must_use]
     pub fn addresses(&self) -> &[SocketAddr] {
         &self.addresses
+    }
+
+    /// The UDP addresses listened on, likewise.
+    #[must_use]
+    pub fn udp_addresses(&self) -> Vec<SocketAddr> {
+        self.udp.addresses().collect()
     }
 
     /// The service, for whoever looks in from the same process.
@@ -290,7 +303,7 @@ impl Running {
 
     /// Prints what a person pastes into a client, and where the tracker listens.
     fn announce_itself(&self) {
-        let udp: Vec<SocketAddr> = self.udp.addresses().collect();
+        let udp = self.udp_addresses();
         let urls = addresses::announce_urls(&self.addresses, &udp);
         let urls = urls.iter().map(|url| format!("announce URL: {url}\n"));
         // First, so that whoever waits for the line about HTTP can use both.
@@ -302,12 +315,13 @@ impl Running {
     }
 }
 
-fn service(config: &Config, asked: &Arc<Asked>) -> Result<Service, String> {
+fn service(config: &Config, budget: Budget, asked: &Arc<Asked>) -> Result<Service, String> {
     let digits = |count: u32| u8::try_from(count).unwrap_or(40);
     let limits = TrackerLimits {
         peer_timeout: config.peer_timeout,
-        torrents_max: config.max_torrents,
-        peers_max: config.max_peers,
+        torrents_max: budget.torrents,
+        torrents_per_ip_max: budget.torrents_per_ip,
+        peers_max: budget.peers,
         tolerance: Tolerance {
             first_digits: digits(config.similar_first_digits),
             last_digits: digits(config.similar_last_digits),
@@ -324,12 +338,20 @@ fn service(config: &Config, asked: &Arc<Asked>) -> Result<Service, String> {
     let asked = Arc::clone(asked);
     let (tracker, clock) = (Tracker::new(limits), Clock::new());
     let store = Arc::new(open_store(config, &tracker, &clock)?);
+    let unlimited = config.unlimited_networks.iter().flat_map(Network::subnets);
+    let unlimited = unlimited.chain(&config.trusted_proxies);
+    let per_address = PerAddress::new(
+        config.max_announces_per_ip,
+        config.max_errors_per_ip,
+        unlimited.copied().collect(),
+    );
     let operator = Operator { access, store, stop: Box::new(move || asked.stop()) };
     Ok(Service {
         tracker: Arc::new(tracker),
         stats: Arc::new(Stats::default()),
         clock: Arc::new(clock),
         settings,
+        per_address: Arc::new(per_address),
         operator,
     })
 }
@@ -367,8 +389,15 @@ fn open_store(config: &Config, tracker: &Tracker, clock: &Clock) -> Result<Store
     Ok(store)
 }
 
+/// Saves the state; a panic in that is an error like another, and the last good save is kept.
 fn save(service: &Service) -> Result<Saved, String> {
-    service.operator.store.save(&service.tracker, service.clock.seconds(), unix_time())
+    let Service { operator, tracker, clock, stats, .. } = service;
+    let saving = || operator.store.save(tracker, clock.seconds(), unix_time());
+    panic::catch_unwind(AssertUnwindSafe(saving)).unwrap_or_else(|_| {
+        stats.panics.add();
+        Err("state: not saved, because of a bug; the last good save and the journals are kept"
+            .into())
+    })
 }
 
 /// Worker threads: as many as asked for, or one a core.
@@ -378,12 +407,10 @@ fn workers(asked: u32) -> usize {
     workers.min(WORKERS_MAX)
 }
 
-/// The bounds on connections: by default a share of the descriptors, since files and the listeners
-/// need some too.
-#[cfg(target_os = "linux")]
-fn connection_limits(config: &Config, descriptors: u64) -> ConnectionLimits {
+/// The bounds, those on connections by default a share of the descriptors, since files and the
+/// listeners need some too.
+fn budget(config: &Config, descriptors: u64) -> Budget {
     let share = u32::try_from(descriptors / 4 * 3).unwrap_or(u32::MAX);
-    let default = share.min(HTTP_CONNECTIONS_MAX_DEFAULT);
     let asked = config.max_connections;
     if asked > share {
         log::warn(format_args!(
@@ -391,8 +418,22 @@ fn connection_limits(config: &Config, descriptors: u64) -> ConnectionLimits {
              process may open: raise the limit (ulimit -n, LimitNOFILE); {share} are used"
         ));
     }
-    ConnectionLimits {
-        connections_max: if asked == 0 { default } else { asked.min(share) },
-        per_ip_max: config.max_connections_per_ip,
-    }
+    let said = Budget {
+        torrents: config.max_torrents,
+        torrents_per_ip: config.max_torrents_per_ip,
+        peers: config.max_peers,
+        connections: asked,
+    };
+    let filled = said.filled(config.max_memory, workers(config.workers));
+    Budget { connections: filled.connections.min(share), ..filled }
+}
+
+fn log_bounds(budget: Budget, memory_bytes: u64) {
+    let Budget { torrents, torrents_per_ip, peers, connections } = budget;
+    let memory = memory_bytes >> 20;
+    let from = if memory == 0 { String::new() } else { format!(", from {memory} MiB") };
+    log::info(format_args!(
+        "bounds: {torrents} torrents, {torrents_per_ip} of one address, {peers} peers, \
+         {connections} connections{from}"
+    ));
 }

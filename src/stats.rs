@@ -5,6 +5,8 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use crate::request::Fault;
+
 macro_rules! counters {
     ($($(#[$doc:meta])* $name:ident,)*) => {
         /// The counters, shared by every thread.
@@ -43,6 +45,14 @@ counters! {
     scrapes,
     /// Announces and scrapes refused: with a `failure reason` over HTTP, with an error over UDP.
     refusals,
+    /// Of these: announces of new torrents or peers turned away because the tracker was full.
+    refused_full,
+    /// Of these: announces of new torrents whose address had brought up as many as one may.
+    refused_torrent_share,
+    /// Of these: announces and scrapes from addresses that sent more than one may.
+    refused_announce_rate,
+    /// Wrong requests turned away unexplained: their address had made as many as one may.
+    refused_error_rate,
     /// Requests that were not HTTP, or nothing that is served.
     http_errors,
     /// Requests to operator routes that were not the operator's.
@@ -71,6 +81,18 @@ counters! {
     connections_timed_out,
     /// Connections closed, or not taken, because there were too many.
     connections_refused,
+}
+
+impl Stats {
+    /// Counts what made a request refused.
+    pub fn count_fault(&self, fault: Fault) {
+        match fault {
+            Fault::Request => {}
+            Fault::Full => self.refused_full.add(),
+            Fault::Share => self.refused_torrent_share.add(),
+            Fault::Rate => self.refused_announce_rate.add(),
+        }
+    }
 }
 
 /// A number that grows.

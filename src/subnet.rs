@@ -26,13 +26,22 @@ pub fn parse_address(text: &[u8]) -> Option<IpAddr> {
     ip.map(canonical)
 }
 
-/// Whether the address is loopback, private or link-local: RFC 1918, RFC 4193, RFC 3927, RFC 4291.
+/// Loopback, private and link-local networks: RFC 1918, RFC 4193, RFC 3927, RFC 4291.
+pub const LOCAL_NETWORKS: [Subnet; 8] = [
+    Subnet::v4([127, 0, 0, 0], 8),
+    Subnet::v4([10, 0, 0, 0], 8),
+    Subnet::v4([172, 16, 0, 0], 12),
+    Subnet::v4([192, 168, 0, 0], 16),
+    Subnet::v4([169, 254, 0, 0], 16),
+    Subnet::v6(Ipv6Addr::LOCALHOST, 128),
+    Subnet::v6(Ipv6Addr::new(0xfc00, 0, 0, 0, 0, 0, 0, 0), 7),
+    Subnet::v6(Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 0), 10),
+];
+
+/// Whether the address is of one of [`LOCAL_NETWORKS`].
 #[must_use]
 pub fn is_local(ip: IpAddr) -> bool {
-    match ip {
-        IpAddr::V4(v4) => v4.is_loopback() || v4.is_private() || v4.is_link_local(),
-        IpAddr::V6(v6) => v6.is_loopback() || v6.is_unique_local() || v6.is_unicast_link_local(),
-    }
+    LOCAL_NETWORKS.iter().any(|network| network.contains(ip))
 }
 
 /// Whether another client could connect to the address: not unspecified, multicast or broadcast.
@@ -61,6 +70,14 @@ pub struct Subnet {
 }
 
 impl Subnet {
+    const fn v4([a, b, c, d]: [u8; 4], prefix: u8) -> Subnet {
+        Subnet { address: IpAddr::V4(Ipv4Addr::new(a, b, c, d)), prefix }
+    }
+
+    const fn v6(address: Ipv6Addr, prefix: u8) -> Subnet {
+        Subnet { address: IpAddr::V6(address), prefix }
+    }
+
     /// Whether a canonical address lies within.
     #[must_use]
     pub fn contains(&self, ip: IpAddr) -> bool {
@@ -180,6 +197,13 @@ mod tests {
         for (address, local, reachable) in [
             ("127.0.0.1", true, true),
             ("192.168.0.1", true, true),
+            ("172.31.255.255", true, true),
+            ("192.169.0.1", false, true),
+            ("11.0.0.1", false, true),
+            ("128.0.0.1", false, true),
+            ("::2", false, true),
+            ("fec0::1", false, true),
+            ("fdff::1", true, true),
             ("172.32.0.1", false, true),
             ("169.254.1.1", true, true),
             ("fd00::1", true, true),

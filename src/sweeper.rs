@@ -4,8 +4,9 @@
 //! saves the state when that is due. Between these it sleeps on the [`Clock`], so that a test moves
 //! time by hand; with nothing to do it wakes every [`JOURNAL_INTERVAL_SECONDS`]. A sweep works for
 //! [`SWEEP_BUDGET_MILLIS`] and rests for [`SWEEP_REST_MILLIS`], holding one lock at a time for one
-//! bounded step: announces go on as if it were not there.
+//! bounded step: announces go on as if it were not there. A panic in any of this ends that step.
 
+use std::panic::{self, AssertUnwindSafe};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -49,10 +50,10 @@ impl Sweeper {
             if clock.wait(next_after(pause).min(next_sweep), stop) {
                 return;
             }
-            self.write_completed(&mut journal_failed);
-            self.save_if_due();
+            self.survives(|| self.write_completed(&mut journal_failed));
+            self.survives(|| self.save_if_due());
             if clock.millis() >= next_sweep {
-                if sweep(&self.tracker, clock, &stop) {
+                if self.sweep(&stop) {
                     return;
                 }
                 next_sweep = next_after(SWEEP_INTERVAL_SECONDS);
@@ -84,20 +85,36 @@ impl Sweeper {
             None => {}
         }
     }
-}
 
-/// One sweep through all shards. Returns whether it was stopped.
-fn sweep(tracker: &Tracker, clock: &Clock, stop: &impl Fn() -> bool) -> bool {
-    let mut sweep = Sweep::default();
-    let mut rest_at = clock.millis() + SWEEP_BUDGET_MILLIS;
-    while tracker.sweep_step(&mut sweep, clock.seconds()) {
-        let now = clock.millis();
-        if now >= rest_at {
-            if clock.wait(now + SWEEP_REST_MILLIS, stop) {
-                return true;
+    /// One sweep through all shards. Returns whether it was stopped.
+    fn sweep(&self, stop: &impl Fn() -> bool) -> bool {
+        let clock = &*self.clock;
+        let mut sweep = Sweep::default();
+        let mut rest_at = clock.millis() + SWEEP_BUDGET_MILLIS;
+        loop {
+            let work = || self.tracker.sweep_step(&mut sweep, clock.seconds());
+            // Where a step panics, so may the next: the rest of its shard has to wait.
+            let goes_on = self.survives(work).unwrap_or_else(|| sweep.next_shard());
+            if !goes_on {
+                return false;
             }
-            rest_at = clock.millis() + SWEEP_BUDGET_MILLIS;
+            let now = clock.millis();
+            if now >= rest_at {
+                if clock.wait(now + SWEEP_REST_MILLIS, stop) {
+                    return true;
+                }
+                rest_at = clock.millis() + SWEEP_BUDGET_MILLIS;
+            }
         }
     }
-    false
+
+    /// Does something and returns what it does; `None` if it panics, which is a bug and is logged
+    /// already. Whatever is left to do comes round again by the clock.
+    fn survives<T>(&self, work: impl FnOnce() -> T) -> Option<T> {
+        let done = panic::catch_unwind(AssertUnwindSafe(work)).ok();
+        if done.is_none() {
+            self.stats.panics.add();
+        }
+        done
+    }
 }

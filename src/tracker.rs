@@ -12,6 +12,8 @@
 //! hundred thousand.) Time is an argument; nothing here reads a clock.
 
 mod index;
+mod origins;
+mod shard;
 mod similar;
 mod swarm;
 
@@ -24,12 +26,12 @@ use crate::limits::{
 };
 use crate::registration::Registration;
 use crate::request::{
-    AnnounceRequest, Event, InfoHash, PeerBuf, Refused, Retry, Seconds, SwarmCounts,
+    AnnounceRequest, Event, Fault, InfoHash, PeerBuf, Refused, Retry, Seconds, SwarmCounts,
 };
 
-use index::Index;
+use origins::{Origin, Origins};
+use shard::{Shard, Torrent, Torrents, shard_of};
 use similar::Similar;
-use swarm::Swarm;
 
 pub use similar::Tolerance;
 pub use swarm::Peer;
@@ -41,6 +43,8 @@ pub struct TrackerLimits {
     pub peer_timeout: u32,
     /// Torrents tracked at once.
     pub torrents_max: u32,
+    /// Torrents tracked at once that one address has brought up.
+    pub torrents_per_ip_max: u32,
     /// Peers tracked at once, over all torrents.
     pub peers_max: u32,
     /// How alike two info hashes must be to be called similar.
@@ -68,10 +72,14 @@ pub struct Tracker {
     torrents: AtomicU32,
     peers: AtomicU32,
     seeders: AtomicU32,
+    origins: Origins,
     /// Locked within a shard's lock, and never held while one is taken.
     similar: Mutex<Similar>,
     /// Registered torrents whose downloads have grown since [`Tracker::take_completed`].
     completed: Mutex<Vec<InfoHash>>,
+    /// The torrent that a test wants to be a bug. No release has this.
+    #[cfg(debug_assertions)]
+    bug: Mutex<Option<InfoHash>>,
 }
 
 /// A torrent without its peers.
@@ -85,33 +93,22 @@ pub struct TorrentSummary {
     pub counts: SwarmCounts,
 }
 
-/// Alone on its cache lines, so that locking one shard does not slow its neighbour.
-#[derive(Debug, Default)]
-#[repr(align(128))]
-struct Shard(Mutex<Torrents>);
-
-#[derive(Debug, Default)]
-struct Torrents {
-    all: Vec<Torrent>,
-    by_hash: Index,
-}
-
-#[derive(Debug)]
-struct Torrent {
-    info_hash: InfoHash,
-    /// The last announce; a torrent without peers is kept for a peer timeout after it.
-    announced: Seconds,
-    swarm: Swarm,
-    /// A registered torrent stays without peers.
-    registration: Option<Box<Registration>>,
-}
-
 /// Where a sweep is: the next step goes on from here.
 #[derive(Debug, Default)]
 pub struct Sweep {
     shard: usize,
     /// The torrent of the shard and the slot in its swarm below which nothing has been looked at.
     at: Option<(usize, u32)>,
+}
+
+impl Sweep {
+    /// Goes on to the next shard, also from one in which a step has panicked. Returns false, as a
+    /// step does, once that was the last.
+    pub fn next_shard(&mut self) -> bool {
+        self.shard = (self.shard + 1) % SHARDS_COUNT;
+        self.at = None;
+        self.shard != 0
+    }
 }
 
 impl Tracker {
@@ -127,14 +124,18 @@ impl Tracker {
             seeders: AtomicU32::new(0),
             similar: Mutex::new(Similar::new(limits.tolerance)),
             completed: Mutex::new(Vec::new()),
+            origins: Origins::new(limits.torrents_per_ip_max),
+            #[cfg(debug_assertions)]
+            bug: Mutex::new(None),
         }
     }
 
     /// Takes an announce in, fills `out` with the peers of its reply and tells the swarm's counts.
     ///
     /// # Errors
-    /// A new torrent or peer is refused when there are as many as the limits allow; those known
-    /// already are served as ever.
+    /// A new torrent or peer is refused when there are as many as the limits allow, a new torrent
+    /// too when its sender has brought up as many as one may; those known already are served as
+    /// ever.
     pub fn announce(
         &self,
         request: &AnnounceRequest,
@@ -143,12 +144,16 @@ impl Tracker {
     ) -> Result<SwarmCounts, Refused> {
         out.clear();
         let hash = self.keys.hash_one(request.info_hash);
-        let mut torrents = self.lock(shard_of(hash));
+        let mut shard = self.lock(shard_of(hash));
+        let torrents = &mut *shard;
         let slot = match torrents.find(hash, &request.info_hash) {
             Some(slot) => slot,
             None if request.event == Event::Stopped => return Ok(SwarmCounts::default()),
             None if self.peers_full() => return Err(full("peers", self.limits.peers_max)),
-            None => self.add_torrent(&mut torrents, hash, &request.info_hash)?,
+            None => {
+                let origin = self.origins.enter(request.sender).ok_or_else(|| self.too_many())?;
+                self.add_torrent(torrents, hash, &request.info_hash, origin)?
+            }
         };
         let Torrent { swarm, announced, registration, .. } = &mut torrents.all[slot as usize];
         let before = swarm.counts();
@@ -159,10 +164,13 @@ impl Tracker {
             }
         }
         *announced = now;
+        torrents.at_work = Some(slot);
         let counts = swarm.announce(&self.keys, request, now, out);
-        self.count_peers(before, counts);
+        self.meet_bug(&request.info_hash);
+        torrents.at_work = None;
+        self.count_peers(&mut torrents.counted, before, counts);
         let grown = registration.is_some() && counts.downloaded > before.downloaded;
-        drop(torrents);
+        drop(shard);
         if grown {
             let mut completed = self.completed.lock().unwrap_or_else(PoisonError::into_inner);
             if completed.len() < COMPLETED_QUEUE_MAX {
@@ -186,10 +194,11 @@ impl Tracker {
         let mut torrents = self.lock(shard_of(hash));
         let slot = match torrents.find(hash, info_hash) {
             Some(slot) => slot,
-            None => self.add_torrent(&mut torrents, hash, info_hash)?,
+            None => self.add_torrent(&mut torrents, hash, info_hash, Origin::NOBODY)?,
         };
         let torrent = &mut torrents.all[slot as usize];
         torrent.registration = Some(Box::new(registration));
+        self.origins.leave(std::mem::replace(&mut torrent.origin, Origin::NOBODY));
         torrent.announced = torrent.announced.max(now);
         Ok(())
     }
@@ -204,6 +213,12 @@ impl Tracker {
     #[must_use]
     pub fn knows(&self, info_hash: &InfoHash) -> bool {
         self.scrape(info_hash).is_some()
+    }
+
+    /// The bounds.
+    #[must_use]
+    pub fn limits(&self) -> TrackerLimits {
+        self.limits
     }
 
     /// Whether one more torrent would be refused.
@@ -268,6 +283,7 @@ impl Tracker {
     ) -> Option<u32> {
         peers.clear();
         self.with_torrent(info_hash, |torrent| {
+            self.meet_bug(info_hash);
             peers.extend(torrent.swarm.peers(from, COPY_STEP_PEERS_MAX));
             let next = from + COPY_STEP_PEERS_MAX as u32;
             (next < torrent.swarm.len()).then_some(next)
@@ -284,25 +300,28 @@ impl Tracker {
         now: Seconds,
     ) -> u32 {
         let hash = self.keys.hash_one(info_hash);
-        let mut torrents = self.lock(shard_of(hash));
-        let slot = match torrents.find(hash, info_hash) {
-            Some(slot) => slot,
-            None => match self.add_torrent(&mut torrents, hash, info_hash) {
-                Ok(slot) => slot,
-                Err(_) => return peers.len() as u32,
-            },
-        };
+        let mut shard = self.lock(shard_of(hash));
+        let torrents = &mut *shard;
+        let added = torrents.find(hash, info_hash).ok_or(()).or_else(|()| {
+            // Nobody wrote down who brought it up; one who was there has to do.
+            let origin = self.origins.enter(peers.first().and_then(Peer::address));
+            self.add_torrent(torrents, hash, info_hash, origin.unwrap_or(Origin::NOBODY))
+        });
+        let Ok(slot) = added else { return peers.len() as u32 };
+        torrents.at_work = Some(slot);
         let Torrent { swarm, announced, .. } = &mut torrents.all[slot as usize];
         *announced = (*announced).max(now);
         swarm.restore_downloads(downloads);
         for (nth, peer) in peers.iter().enumerate() {
             let before = swarm.counts();
             if self.peers_full() || swarm.len() >= SWARM_PEERS_MAX {
+                torrents.at_work = None;
                 return (peers.len() - nth) as u32;
             }
             swarm.restore(&self.keys, peer);
-            self.count_peers(before, swarm.counts());
+            self.count_peers(&mut torrents.counted, before, swarm.counts());
         }
+        torrents.at_work = None;
         0
     }
 
@@ -342,9 +361,7 @@ impl Tracker {
         while budget > 0 {
             if below == 0 {
                 if nth == 0 {
-                    sweep.shard = (sweep.shard + 1) % SHARDS_COUNT;
-                    sweep.at = None;
-                    return sweep.shard != 0;
+                    return sweep.next_shard();
                 }
                 nth -= 1;
                 below = torrents.all[nth].swarm.len();
@@ -360,33 +377,74 @@ impl Tracker {
     /// Sweeps some of one torrent's peers; forgets the torrent if that is due.
     fn sweep_torrent(&self, torrents: &mut Torrents, nth: usize, below: u32, now: Seconds) -> u32 {
         let timeout = self.limits.peer_timeout;
-        let Torrent { swarm, announced, registration, info_hash } = &mut torrents.all[nth];
+        let torrent = &mut torrents.all[nth];
+        let Torrent { swarm, announced, registration, info_hash, origin } = torrent;
+        torrents.at_work = Some(nth as u32);
         let before = swarm.counts();
         let below = swarm.expire(&self.keys, now, timeout, below, SWEEP_STEP_PEERS_MAX as u32);
-        self.count_peers(before, swarm.counts());
+        self.meet_bug(info_hash);
+        torrents.at_work = None;
+        self.count_peers(&mut torrents.counted, before, swarm.counts());
         if swarm.len() == 0 && registration.is_none() && now.since(*announced) > timeout {
             self.similar.lock().unwrap_or_else(PoisonError::into_inner).remove(info_hash);
+            self.origins.leave(*origin);
             torrents.remove(&self.keys, nth as u32);
+            torrents.counted.torrents -= 1;
             self.torrents.fetch_sub(1, Ordering::Relaxed);
         }
         below
     }
 
+    /// A thread that panicked under the lock has hurt one swarm at the worst; the others go on.
     fn lock(&self, shard: usize) -> MutexGuard<'_, Torrents> {
-        // A thread that panicked under the lock has hurt one swarm at the worst; the others go on.
-        self.shards[shard].0.lock().unwrap_or_else(PoisonError::into_inner)
+        let shard = &self.shards[shard].0;
+        shard.lock().unwrap_or_else(|poisoned| {
+            let mut torrents = poisoned.into_inner();
+            self.heal(&mut torrents);
+            shard.clear_poison();
+            torrents
+        })
     }
 
+    /// Makes a shard whole again after a panic, and sets the totals right.
+    fn heal(&self, torrents: &mut Torrents) {
+        let found = torrents.heal(&self.keys);
+        let counted = std::mem::replace(&mut torrents.counted, found);
+        // A decrease wraps round, as unsigned addition does; so below.
+        let grown = |before: u32, after: u32| after.wrapping_sub(before);
+        let order = Ordering::Relaxed;
+        self.torrents.fetch_add(grown(counted.torrents, found.torrents), order);
+        self.peers.fetch_add(grown(counted.peers, found.peers), order);
+        self.seeders.fetch_add(grown(counted.seeders, found.seeders), order);
+    }
+
+    /// Makes every touch of a torrent's swarm panic, as a bug could; `None` ends that.
+    #[cfg(debug_assertions)]
+    pub fn set_bug(&self, info_hash: Option<InfoHash>) {
+        *self.bug.lock().unwrap_or_else(PoisonError::into_inner) = info_hash;
+    }
+
+    #[cfg(debug_assertions)]
+    fn meet_bug(&self, info_hash: &InfoHash) {
+        let bug = *self.bug.lock().unwrap_or_else(PoisonError::into_inner);
+        assert!(bug.as_ref() != Some(info_hash), "the bug that a test has asked for");
+    }
+
+    #[cfg(not(debug_assertions))]
+    #[allow(clippy::unused_self)] // As above.
+    fn meet_bug(&self, _: &InfoHash) {}
+
     /// Takes the totals on from a swarm as it was to what it is.
-    fn count_peers(&self, before: SwarmCounts, after: SwarmCounts) {
-        // A decrease wraps round, as unsigned addition does.
+    fn count_peers(&self, counted: &mut Totals, before: SwarmCounts, after: SwarmCounts) {
         let grown = |before: u32, after: u32| after.wrapping_sub(before);
         let seeders = grown(before.complete, after.complete);
         let peers = seeders.wrapping_add(grown(before.incomplete, after.incomplete));
         if peers != 0 {
+            counted.peers = counted.peers.wrapping_add(peers);
             self.peers.fetch_add(peers, Ordering::Relaxed);
         }
         if seeders != 0 {
+            counted.seeders = counted.seeders.wrapping_add(seeders);
             self.seeders.fetch_add(seeders, Ordering::Relaxed);
         }
     }
@@ -398,19 +456,32 @@ impl Tracker {
         Some(look(&torrents.all[slot as usize]))
     }
 
-    /// Makes room for a torrent that the shard does not have.
+    /// Makes room for a torrent that the shard does not have, and that `origin` has counted.
     fn add_torrent(
         &self,
         torrents: &mut Torrents,
         hash: u64,
         info_hash: &InfoHash,
+        origin: Origin,
     ) -> Result<u32, Refused> {
         if self.torrents_full() {
+            self.origins.leave(origin);
             return Err(full("torrents", self.limits.torrents_max));
         }
-        self.torrents.fetch_add(1, Ordering::Relaxed);
         self.similar.lock().unwrap_or_else(PoisonError::into_inner).insert(info_hash);
-        Ok(torrents.add(&self.keys, hash, *info_hash))
+        let slot = torrents.add(&self.keys, hash, *info_hash, origin);
+        torrents.counted.torrents += 1;
+        self.torrents.fetch_add(1, Ordering::Relaxed);
+        Ok(slot)
+    }
+
+    fn too_many(&self) -> Refused {
+        let max = self.limits.torrents_per_ip_max;
+        let reason = format!(
+            "your address has brought {max} torrents to this tracker, as many as one may: others \
+             come in when some of these have gone"
+        );
+        Refused { reason, retry: Retry::Minutes(15), fault: Fault::Share }
     }
 
     fn peers_full(&self) -> bool {
@@ -418,55 +489,9 @@ impl Tracker {
     }
 }
 
-impl Torrents {
-    fn find(&self, hash: u64, info_hash: &InfoHash) -> Option<u32> {
-        let all = &self.all;
-        self.by_hash.find(hash, all.len() as u32, |slot| all[slot as usize].info_hash == *info_hash)
-    }
-
-    fn add(&mut self, keys: &RandomState, hash: u64, info_hash: InfoHash) -> u32 {
-        let slot = self.all.len() as u32;
-        let (announced, swarm) = (Seconds(0), Swarm::default());
-        if self.all.len() == self.all.capacity() {
-            // An eighth, not as much again: room that may never be used is 300 bytes a torrent.
-            self.all.reserve_exact(self.all.len() / 8 + 2);
-        }
-        self.all.push(Torrent { info_hash, announced, swarm, registration: None });
-        let all = &self.all;
-        self.by_hash.insert(hash, slot, slot + 1, |slot| hash_at(keys, all, slot));
-        slot
-    }
-
-    fn remove(&mut self, keys: &RandomState, slot: u32) {
-        let all = &self.all;
-        let hash_of = |slot| hash_at(keys, all, slot);
-        self.by_hash.remove(keys.hash_one(all[slot as usize].info_hash), slot, hash_of);
-        let last = all.len() as u32 - 1;
-        if slot != last {
-            self.by_hash.relocate(keys.hash_one(all[last as usize].info_hash), last, slot);
-        }
-        self.all.swap_remove(slot as usize);
-        if self.all.capacity() > 4 * self.all.len() + 16 {
-            self.all.shrink_to(2 * self.all.len());
-            let all = &self.all;
-            self.by_hash.shrink(all.len() as u32, |slot| hash_at(keys, all, slot));
-        }
-    }
-}
-
-#[allow(clippy::unnecessary_wraps)] // Every index asks for the hashes of its slots alike.
-fn hash_at(keys: &RandomState, all: &[Torrent], slot: u32) -> Option<u64> {
-    Some(keys.hash_one(all[slot as usize].info_hash))
-}
-
-/// The shard of a torrent, from bits of its hash that the index within the shard does not use.
-fn shard_of(hash: u64) -> usize {
-    (hash >> 8) as usize % SHARDS_COUNT
-}
-
 fn full(noun: &str, max: u32) -> Refused {
     let reason = format!("this tracker is full: it tracks {max} {noun}, as many as it may");
-    Refused { reason, retry: Retry::Minutes(15) }
+    Refused { reason, retry: Retry::Minutes(15), fault: Fault::Full }
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@
 //! Each thread has one buffer and blocks in a receive: batches (recvmmsg) measured slower for
 //! traffic of one request, one reply. A packet that is no request is dropped without a word, so
 //! nobody learns or gains anything by sending rubbish; one with a connection id that is not the
-//! sender's gets an error, at a bounded rate ([`error_budget`]). Without a valid id no reply is
+//! sender's gets an error, at a bounded rate. Without a valid id no reply is
 //! larger than its request; with one none is above [`UDP_REPLY_BYTES_MAX`]. Buffers are used again.
 
 #![cfg_attr(
@@ -17,7 +17,6 @@
 )]
 
 pub mod connection_id;
-pub mod error_budget;
 pub mod key_file;
 pub mod packet;
 #[cfg(target_os = "linux")]
@@ -33,13 +32,14 @@ use std::thread::{self, JoinHandle};
 
 use crate::clock::{Clock, unix_time};
 use crate::limits::{
-    NUMWANT_UDP_V4_MAX, NUMWANT_UDP_V6_MAX, UDP_PAUSE_MILLIS, UDP_REPLY_BYTES_MAX,
-    UDP_REQUEST_BYTES_MAX,
+    NUMWANT_UDP_V4_MAX, NUMWANT_UDP_V6_MAX, UDP_ERROR_MILLIS, UDP_ERRORS_BURST, UDP_PAUSE_MILLIS,
+    UDP_REPLY_BYTES_MAX, UDP_REQUEST_BYTES_MAX,
 };
 use crate::log::{self, Cause, Level};
+use crate::rate_limit::{Bucket, PerAddress, Rate};
 use crate::request::{
-    AnnounceRequest, Families, Identity, InfoHash, NumWant, PeerBuf, Proof, Refused, Seconds,
-    with_jitter,
+    AnnounceRequest, Families, Fault, Identity, InfoHash, NumWant, PeerBuf, Proof, Refused,
+    Seconds, with_jitter,
 };
 use crate::rounds::{Round, Rounds};
 use crate::stats::Stats;
@@ -47,7 +47,6 @@ use crate::subnet::{canonical, is_local, is_reachable};
 use crate::tracker::Tracker;
 
 use connection_id::Key;
-use error_budget::ErrorBudget;
 use packet::{
     Announce, Announced, ERROR_HEAD_BYTES, Peers, Request, SHORTEST_WITH_ID_BYTES, Scrape,
     Transaction, parse_request,
@@ -73,7 +72,10 @@ pub struct Service {
     /// Unix time when the clock showed 0, in seconds. Connection ids count from here: the clock
     /// alone starts anew with each run, and the time of day jumps.
     clock_began: u64,
-    errors: ErrorBudget,
+    /// Errors to addresses that nobody has vouched for, and to those that ask too much: whoever
+    /// shows no valid id may have written somebody else's address on the packet.
+    errors: Bucket,
+    per_address: Arc<PerAddress>,
 }
 
 /// Buffers of one thread, used again for every packet.
@@ -104,6 +106,7 @@ impl Service {
         tracker: &Arc<Tracker>,
         stats: &Arc<Stats>,
         clock: &Arc<Clock>,
+        per_address: &Arc<PerAddress>,
         key: Key,
         announce_interval: u32,
     ) -> Service {
@@ -115,7 +118,8 @@ impl Service {
             key,
             announce_interval,
             clock_began: began,
-            errors: ErrorBudget::default(),
+            errors: Bucket::new(Rate::every_millis(UDP_ERROR_MILLIS, UDP_ERRORS_BURST)),
+            per_address: Arc::clone(per_address),
         }
     }
 
@@ -139,11 +143,10 @@ impl Service {
                 packet::encode_connected(&mut work.reply, transaction, id);
             }
             Some(Request::Announce(announce)) if issued(announce.connection_id) => {
-                let now = Seconds((now_millis / 1000) as u32);
-                self.answer_announce(&announce, source, now, work);
+                self.answer_announce(&announce, source, now_millis, work);
             }
             Some(Request::Scrape(scrape)) if issued(scrape.connection_id) => {
-                self.answer_scrape(&scrape, work);
+                self.answer_scrape(&scrape, source, now_millis, work);
             }
             Some(
                 Request::Announce(Announce { transaction, .. })
@@ -167,11 +170,14 @@ impl Service {
         &self,
         announce: &Announce<'_>,
         source: IpAddr,
-        now: Seconds,
+        now_millis: u64,
         work: &mut Work,
     ) {
-        let request = announce_request(announce, source);
-        match self.tracker.announce(&request, now, &mut work.peers) {
+        let sender = self.per_address.bounded(source);
+        let request = AnnounceRequest { sender, ..announce_request(announce, source) };
+        let now = Seconds((now_millis / 1000) as u32);
+        let taken = self.per_address.take_announce(sender, now_millis);
+        match taken.and_then(|()| self.tracker.announce(&request, now, &mut work.peers)) {
             Ok(counts) => {
                 self.stats.announces.add();
                 self.stats.udp_announces.add();
@@ -185,20 +191,39 @@ impl Service {
                 packet::encode_announced(&mut work.reply, announce.transaction, &announced);
             }
             Err(refused) => {
-                self.stats.refusals.add();
-                self.stats.udp_refusals.add();
-                encode_refusal(&mut work.reply, announce.transaction, &refused);
+                self.refuse(&refused, (announce.transaction, source), now_millis, work);
             }
         }
     }
 
-    fn answer_scrape(&self, scrape: &Scrape<'_>, work: &mut Work) {
+    fn answer_scrape(&self, scrape: &Scrape<'_>, source: IpAddr, now_millis: u64, work: &mut Work) {
+        let sender = self.per_address.bounded(source);
+        if let Err(refused) = self.per_address.take_announce(sender, now_millis) {
+            return self.refuse(&refused, (scrape.transaction, source), now_millis, work);
+        }
         self.stats.scrapes.add();
         self.stats.udp_scrapes.add();
         // Unknown is all zeros: the order is all that tells the torrents apart.
         let hashes = scrape.hashes.iter().map(|hash| InfoHash(*hash));
         let torrents = hashes.map(|hash| self.tracker.scrape(&hash).unwrap_or_default());
         packet::encode_scraped(&mut work.reply, scrape.transaction, torrents);
+    }
+
+    /// Says why not; to an address that asks too often only within the budget of errors.
+    fn refuse(
+        &self,
+        refused: &Refused,
+        (transaction, source): (Transaction, IpAddr),
+        now_millis: u64,
+        work: &mut Work,
+    ) {
+        self.stats.refusals.add();
+        self.stats.udp_refusals.add();
+        self.stats.count_fault(refused.fault);
+        log::refusal(refused, Some(source), now_millis);
+        if refused.fault != Fault::Rate || self.errors.take(now_millis) {
+            encode_refusal(&mut work.reply, transaction, refused);
+        }
     }
 }
 
@@ -226,6 +251,7 @@ fn announce_request(announce: &Announce<'_>, source: IpAddr) -> AnnounceRequest 
         numwant: NumWant::from_wire(Some(announce.numwant.into()), max),
         families,
         peer_ids: false,
+        sender: None,
     }
 }
 

@@ -122,7 +122,13 @@ mod tests {
         let notifier = Arc::new(notifier.expect("a socket"));
         let rounds = Arc::new(Rounds::new(wait_millis_max(&notifier)));
         let tolerance = Tolerance { first_digits: 0, last_digits: 0, same_digits: 40 };
-        let limits = TrackerLimits { peer_timeout: 60, torrents_max: 1, peers_max: 1, tolerance };
+        let limits = TrackerLimits {
+            peer_timeout: 60,
+            torrents_max: 1,
+            torrents_per_ip_max: 1,
+            peers_max: 1,
+            tolerance,
+        };
         let (clock, tracker) = (Arc::new(Clock::new()), Arc::new(Tracker::new(limits)));
         (Watchdog { notifier, clock, tracker, rounds }, Systemd(systemd, path))
     }

@@ -30,7 +30,14 @@ fn read(bytes: &[u8]) -> Result<(Tracker, Loaded), String> {
     let tolerance = Tolerance { first_digits: 10, last_digits: 5, same_digits: 38 };
     let (torrents_max, peers_max) = (COUNT_MAX, COUNT_MAX);
     // No peer is too old: a seed is as good in ten years as today.
-    let limits = TrackerLimits { peer_timeout: u32::MAX, torrents_max, peers_max, tolerance };
+    let torrents_per_ip_max = torrents_max;
+    let limits = TrackerLimits {
+        peer_timeout: u32::MAX,
+        torrents_max,
+        torrents_per_ip_max,
+        peers_max,
+        tolerance,
+    };
     let tracker = Tracker::new(limits);
     let loaded = read_state(bytes, &tracker, NOW, UNIX_NOW, u32::MAX)?;
     Ok((tracker, loaded))

@@ -1,27 +1,28 @@
-//! The table of options: one row each, and the setters that read their text.
+//! The table of options: one row each.
 //!
 //! A row is all there is to an option; adding one here makes the flag, the variable, the key, their
-//! help and their errors. Setters quote the text they refuse and say what they expect; the source
-//! and the key are named by whoever calls them.
+//! help and their errors. What reads their text is in `setters`.
 
-use std::fmt::Display;
 use std::net::{Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
-use std::str::FromStr;
 
-use super::{Config, HttpEngine, Listen};
+use super::setters::{
+    joined, memory_text, set_count, set_list, set_memory, set_parsed, set_path, set_percent,
+    set_seconds, set_switch,
+};
+use super::{Config, HttpEngine, Listen, Network};
 use crate::limits::{
     ANNOUNCE_INTERVAL_SECONDS_DEFAULT, ANNOUNCE_INTERVAL_SECONDS_RANGE,
-    AUTOSAVE_INTERVAL_SECONDS_DEFAULT, AUTOSAVE_INTERVAL_SECONDS_RANGE, HOST_NAMES_COUNT_MAX,
+    ANNOUNCES_PER_MINUTE_DEFAULT, AUTOSAVE_INTERVAL_SECONDS_DEFAULT,
+    AUTOSAVE_INTERVAL_SECONDS_RANGE, ERRORS_PER_MINUTE_DEFAULT, HOST_NAMES_COUNT_MAX,
     HTTP_CONNECTIONS_COUNT_MAX, HTTP_CONNECTIONS_PER_IP_DEFAULT, LISTEN_COUNT_MAX,
-    MIN_INTERVAL_SECONDS_DEFAULT, MIN_INTERVAL_SECONDS_RANGE, PEER_TIMEOUT_SECONDS_DEFAULT,
-    PEER_TIMEOUT_SECONDS_RANGE, PEERS_MAX_DEFAULT, PORT_DEFAULT, SIMILAR_FIRST_DIGITS_DEFAULT,
-    SIMILAR_LAST_DIGITS_DEFAULT, SIMILAR_PERCENT_DEFAULT, SIMILAR_PERCENT_RANGE,
-    STATE_FILE_DEFAULT, TORRENTS_MAX_DEFAULT, TRACKED_COUNT_MAX, TRUSTED_PROXIES_COUNT_MAX,
-    WORKERS_MAX,
+    MEMORY_BYTES_RANGE, MIN_INTERVAL_SECONDS_DEFAULT, MIN_INTERVAL_SECONDS_RANGE,
+    PEER_TIMEOUT_SECONDS_DEFAULT, PEER_TIMEOUT_SECONDS_RANGE, PORT_DEFAULT, RATE_PER_MINUTE_MAX,
+    SIMILAR_FIRST_DIGITS_DEFAULT, SIMILAR_LAST_DIGITS_DEFAULT, SIMILAR_PERCENT_DEFAULT,
+    SIMILAR_PERCENT_RANGE, STATE_FILE_DEFAULT, TRACKED_COUNT_MAX, TRUSTED_PROXIES_COUNT_MAX,
+    UNLIMITED_NETWORKS_COUNT_MAX, WORKERS_MAX,
 };
 use crate::log;
-use crate::request::quoted;
 
 /// One option.
 #[derive(Debug)]
@@ -76,7 +77,7 @@ pub fn option_named(key: &str) -> Option<&'static ConfigOption> {
 }
 
 /// All options, in the order in which people are shown them.
-pub static OPTIONS: [ConfigOption; 23] = [
+pub static OPTIONS: [ConfigOption; 28] = [
     ConfigOption {
         key: "listen",
         value_name: "ADDR:PORT",
@@ -172,19 +173,80 @@ pub static OPTIONS: [ConfigOption; 23] = [
         key: "max-torrents",
         value_name: "COUNT",
         kind: Kind::Number,
-        help: "Track this many torrents at most; announces of others are refused",
-        comment: "About 700 bytes of memory each when small.",
-        set: |config, text| set_count(&mut config.max_torrents, text, (1, TRACKED_COUNT_MAX)),
+        help: "Track this many torrents at most; others are refused; 0 is automatic",
+        comment: "About 700 bytes of memory each when small. Automatic is 200000, or what \
+                  max-memory has room for.",
+        set: |config, text| set_count(&mut config.max_torrents, text, (0, TRACKED_COUNT_MAX)),
         get: |config| config.max_torrents.to_string(),
     },
     ConfigOption {
         key: "max-peers",
         value_name: "COUNT",
         kind: Kind::Number,
-        help: "Track this many peers at most, over all torrents; others are refused",
-        comment: "At most 80 bytes of memory each for IPv4.",
-        set: |config, text| set_count(&mut config.max_peers, text, (1, TRACKED_COUNT_MAX)),
+        help: "Track this many peers at most, over all torrents; 0 is automatic",
+        comment: "At most 80 bytes of memory each for IPv4 in a large swarm. Automatic is 2000000, \
+                  or what max-memory has room for.",
+        set: |config, text| set_count(&mut config.max_peers, text, (0, TRACKED_COUNT_MAX)),
         get: |config| config.max_peers.to_string(),
+    },
+    ConfigOption {
+        key: "max-memory",
+        value_name: "BYTES",
+        kind: Kind::Text,
+        help: "Keep the process under this, such as 64M or 1GiB: sets what of max-* is automatic",
+        comment: "The load of the state file at a start included, and the kernel's own buffers \
+                  not. Torrents registered with long texts come on top, up to 5 KB each.",
+        set: |config, text| set_memory(&mut config.max_memory, text, MEMORY_BYTES_RANGE),
+        get: |config| memory_text(config.max_memory),
+    },
+    ConfigOption {
+        key: "max-torrents-per-ip",
+        value_name: "COUNT",
+        kind: Kind::Number,
+        help: "Of all torrents, this many at most that one IPv4 address or IPv6 /64 brought up",
+        comment: "0 is an eighth of max-torrents. So it takes many addresses to fill the tracker. \
+                  Torrents that others announced first, or that are registered, do not count.",
+        set: |config, text| {
+            set_count(&mut config.max_torrents_per_ip, text, (0, TRACKED_COUNT_MAX))
+        },
+        get: |config| config.max_torrents_per_ip.to_string(),
+    },
+    ConfigOption {
+        key: "max-announces-per-ip",
+        value_name: "COUNT",
+        kind: Kind::Number,
+        help: "Answer this many announces and scrapes a minute from one address; 0 is all",
+        comment: "An address is an IPv4 address or an IPv6 /64. Five minutes' worth may come at \
+                  once: 30000 is more torrents than most seedboxes start with.",
+        set: |config, text| {
+            set_count(&mut config.max_announces_per_ip, text, (0, RATE_PER_MINUTE_MAX))
+        },
+        get: |config| config.max_announces_per_ip.to_string(),
+    },
+    ConfigOption {
+        key: "max-errors-per-ip",
+        value_name: "COUNT",
+        kind: Kind::Number,
+        help: "Explain this many wrong requests a minute to one address; 0 is all",
+        comment: "Beyond that they are turned away, and no token is looked at. Five minutes' worth \
+                  may come at once.",
+        set: |config, text| {
+            set_count(&mut config.max_errors_per_ip, text, (0, RATE_PER_MINUTE_MAX))
+        },
+        get: |config| config.max_errors_per_ip.to_string(),
+    },
+    ConfigOption {
+        key: "unlimited-networks",
+        value_name: "SUBNET",
+        kind: Kind::List,
+        help: "Addresses without these three bounds; local is this host and private networks",
+        comment: "Add your seedbox here: local,192.0.2.7. Private networks are in it because a \
+                  container's or a router's own address may stand for everybody. Trusted proxies \
+                  are never bounded; the clients they name are.",
+        set: |config, text| {
+            set_list(&mut config.unlimited_networks, text, 0, UNLIMITED_NETWORKS_COUNT_MAX)
+        },
+        get: |config| joined(&config.unlimited_networks),
     },
     ConfigOption {
         key: "max-connections",
@@ -333,8 +395,13 @@ pub(super) fn default_config() -> Config {
         peer_timeout: PEER_TIMEOUT_SECONDS_DEFAULT,
         announce_interval: ANNOUNCE_INTERVAL_SECONDS_DEFAULT,
         min_interval: MIN_INTERVAL_SECONDS_DEFAULT,
-        max_torrents: TORRENTS_MAX_DEFAULT,
-        max_peers: PEERS_MAX_DEFAULT,
+        max_torrents: 0,
+        max_peers: 0,
+        max_memory: 0,
+        max_torrents_per_ip: 0,
+        max_announces_per_ip: ANNOUNCES_PER_MINUTE_DEFAULT,
+        max_errors_per_ip: ERRORS_PER_MINUTE_DEFAULT,
+        unlimited_networks: vec![Network::Local],
         max_connections: 0,
         max_connections_per_ip: HTTP_CONNECTIONS_PER_IP_DEFAULT,
         trusted_proxies: Vec::new(),
@@ -349,98 +416,4 @@ pub(super) fn default_config() -> Config {
         log_level: log::Level::Info,
         log_format: log::Format::Text,
     }
-}
-
-fn set_path(field: &mut PathBuf, text: &str) -> Result<(), String> {
-    if text.contains(char::is_control) {
-        return Err(format!("{}: expected the path of a file", quoted(text.as_bytes())));
-    }
-    *field = PathBuf::from(text);
-    Ok(())
-}
-
-fn set_parsed<T: FromStr<Err = String>>(field: &mut T, text: &str) -> Result<(), String> {
-    *field = text.parse()?;
-    Ok(())
-}
-
-fn set_switch(field: &mut bool, text: &str) -> Result<(), String> {
-    *field =
-        text.parse().map_err(|_| format!("{}: expected true or false", quoted(text.as_bytes())))?;
-    Ok(())
-}
-
-fn set_count(field: &mut u32, text: &str, range: (u32, u32)) -> Result<(), String> {
-    let (min, max) = range;
-    *field = parse_digits(text).filter(|count| (min..=max).contains(count)).ok_or_else(|| {
-        format!("{}: expected a number from {min} to {max}", quoted(text.as_bytes()))
-    })?;
-    Ok(())
-}
-
-/// A percentage, or a part of one such as 0.95.
-fn set_percent(field: &mut u32, text: &str, range: (u32, u32)) -> Result<(), String> {
-    let (min, max) = range;
-    let part = text.strip_prefix("0.").filter(|digits| (1..=2).contains(&digits.len()));
-    let percent = match part {
-        Some(digits) if digits.len() == 1 => parse_digits(digits).map(|tenths| tenths * 10),
-        Some(digits) => parse_digits(digits),
-        None => parse_digits(text.strip_suffix('%').unwrap_or(text)),
-    };
-    *field = percent.filter(|percent| (min..=max).contains(percent)).ok_or_else(|| {
-        format!("{}: expected a percentage from {min} to {max}", quoted(text.as_bytes()))
-    })?;
-    Ok(())
-}
-
-/// Whole seconds, or a number with one of the units s, m, h and d.
-fn set_seconds(field: &mut u32, text: &str, range: (u32, u32)) -> Result<(), String> {
-    let (min, max) = range;
-    let units = [("s", 1), ("m", 60), ("h", 3600), ("d", 86_400)];
-    let with_unit =
-        units.iter().find_map(|(unit, seconds)| Some((text.strip_suffix(unit)?, seconds)));
-    let (digits, unit_seconds) = with_unit.unwrap_or((text, &1));
-    let seconds = parse_digits(digits).and_then(|number| number.checked_mul(*unit_seconds));
-    *field = seconds.filter(|seconds| (min..=max).contains(seconds)).ok_or_else(|| {
-        format!(
-            "{}: expected seconds from {min} to {max}, or a duration such as 30m, 2h or 1d",
-            quoted(text.as_bytes())
-        )
-    })?;
-    Ok(())
-}
-
-/// Decimal digits and nothing else: `parse` alone would take a sign.
-fn parse_digits(text: &str) -> Option<u32> {
-    if !text.bytes().all(|byte| byte.is_ascii_digit()) {
-        return None;
-    }
-    text.parse().ok()
-}
-
-/// Items between commas, with blanks around them; no text at all is no items.
-fn set_list<T>(field: &mut Vec<T>, text: &str, min: usize, max: usize) -> Result<(), String>
-where
-    T: FromStr<Err = String> + PartialEq,
-{
-    let mut items = Vec::new();
-    for part in text.split(',').map(str::trim).filter(|_| !text.trim().is_empty()) {
-        let item = part.parse()?;
-        if items.contains(&item) {
-            return Err(format!("{}: stands there twice", quoted(part.as_bytes())));
-        }
-        if items.len() == max {
-            return Err(format!("{}: expected {max} at most", quoted(part.as_bytes())));
-        }
-        items.push(item);
-    }
-    if items.len() < min {
-        return Err(format!("{}: expected at least one", quoted(text.as_bytes())));
-    }
-    *field = items;
-    Ok(())
-}
-
-fn joined<T: Display>(items: &[T]) -> String {
-    items.iter().map(T::to_string).collect::<Vec<_>>().join(",")
 }

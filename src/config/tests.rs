@@ -1,12 +1,10 @@
 //! Tests of the options, their sources and their errors.
 
 use super::*;
-use crate::limits::{
-    CONFIG_FILE_BYTES_MAX, LISTEN_COUNT_MAX, PEERS_MAX_DEFAULT, TRUSTED_PROXIES_COUNT_MAX,
-};
+use crate::limits::{CONFIG_FILE_BYTES_MAX, LISTEN_COUNT_MAX, TRUSTED_PROXIES_COUNT_MAX};
 
 /// For every option: a text that is not its default, and what goes with it to be valid.
-const CHANGED: [(&str, &str); 23] = [
+const CHANGED: [(&str, &str); 28] = [
     ("listen", "127.0.0.1:80,[::1]:0,unix:/run/muster.sock"),
     ("udp", "false"),
     ("udp-listen", "192.0.2.1:7000,[::1]:7001"),
@@ -18,6 +16,11 @@ const CHANGED: [(&str, &str); 23] = [
     ("min-interval", "30"),
     ("max-torrents", "5"),
     ("max-peers", "6"),
+    ("max-memory", "64M"),
+    ("max-torrents-per-ip", "4"),
+    ("max-announces-per-ip", "600"),
+    ("max-errors-per-ip", "0"),
+    ("unlimited-networks", "local,192.0.2.0/24"),
     ("max-connections", "7"),
     ("max-connections-per-ip", "8"),
     ("trusted-proxies", "127.0.0.1,10.0.0.0/8,fd00::/8"),
@@ -68,7 +71,9 @@ fn nothing_set_is_the_documented_default() {
         (config.peer_timeout, config.announce_interval, config.min_interval),
         (1800, 900, 60)
     );
-    assert_eq!((config.max_peers, config.max_connections), (PEERS_MAX_DEFAULT, 0));
+    assert_eq!((config.max_torrents, config.max_peers, config.max_connections), (0, 0, 0));
+    assert_eq!((config.max_announces_per_ip, config.max_errors_per_ip), (6000, 60));
+    assert_eq!((config.max_memory, config.unlimited_networks), (0, vec![Network::Local]));
     let linux = cfg!(target_os = "linux");
     assert_eq!(config.http_engine == HttpEngine::Epoll, linux, "the portable engine elsewhere");
 }
@@ -221,8 +226,19 @@ fn a_wrong_value_is_quoted_with_what_is_expected() {
         ),
         ("workers", "257", "expected a number from 0 to 256"),
         ("workers", "two", "expected a number from 0 to 256"),
-        ("max-torrents", "0", "expected a number from 1 to 100000000"),
-        ("max-peers", "100000001", "expected a number from 1 to 100000000"),
+        ("max-torrents", "100000001", "expected a number from 0 to 100000000"),
+        ("max-peers", "100000001", "expected a number from 0 to 100000000"),
+        ("max-memory", "31M", "expected 32M to 1T, such as 64M or 1GiB"),
+        ("max-memory", "2T", "expected 32M to 1T, such as 64M or 1GiB"),
+        ("max-memory", "50%", "expected 32M to 1T, such as 64M or 1GiB"),
+        ("max-memory", "64 M", "expected 32M to 1T, such as 64M or 1GiB"),
+        ("max-memory", "-64M", "expected 32M to 1T, such as 64M or 1GiB"),
+        ("max-announces-per-ip", "60001", "expected a number from 0 to 60000"),
+        (
+            "unlimited-networks",
+            "192.0.2.0/33",
+            "expected an address or subnet such as 10.0.0.0/8 or ::1, or local",
+        ),
         ("max-connections", "1048577", "expected a number from 0 to 1048576"),
         ("max-connections-per-ip", "0", "expected a number from 1 to 1048576"),
         ("http-engine", "hyper", "expected epoll or tiny_http"),
@@ -557,4 +573,23 @@ fn a_file_that_cannot_be_used_is_named() {
     let wanted = format!("configuration file {large}: larger than 1048576 bytes, expected TOML");
     assert_eq!(read(&large), Err(wanted));
     std::fs::remove_dir_all(&folder).expect("the test's folder");
+}
+
+#[test]
+fn memory_is_read_in_every_unit_and_written_in_the_largest_that_fits() {
+    for (text, bytes, written) in [
+        ("", 0, ""),
+        ("64M", 64 << 20, "64M"),
+        ("64MiB", 64 << 20, "64M"),
+        ("64MB", 64 << 20, "64M"),
+        ("1GiB", 1 << 30, "1G"),
+        ("65536K", 64 << 20, "64M"),
+        ("65537KiB", 65_537 << 10, "65537K"),
+        ("1T", 1 << 40, "1T"),
+        ("67108865", 67_108_865, "67108865"),
+    ] {
+        let config = from_flags(&[("max-memory", text)]).expect(text);
+        let option = option_named("max-memory").expect("it stands in the table");
+        assert_eq!((config.max_memory, (option.get)(&config).as_str()), (bytes, written), "{text}");
+    }
 }

@@ -38,6 +38,8 @@ pub enum Denied {
     Stranger,
     /// It came with a token that is not ours.
     WrongToken,
+    /// It came with a token that was not looked at: too much has been wrong from its address.
+    TooMany,
 }
 
 impl fmt::Display for Denied {
@@ -53,6 +55,9 @@ impl fmt::Display for Denied {
                  proxy, or with the header Authorization: Bearer TOKEN"
             }
             Denied::WrongToken => "authorization: this is not the operator's token",
+            Denied::TooMany => {
+                "authorization: too many wrong requests from your address, try again later"
+            }
         })
     }
 }

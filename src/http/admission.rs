@@ -78,6 +78,11 @@ impl Admission {
         }
     }
 
+    /// Counts all connections out.
+    pub fn forget_all(&mut self) {
+        *self = Admission::new(self.limits);
+    }
+
     /// Whether one more needs another to go.
     #[must_use]
     pub fn is_full(&self) -> bool {

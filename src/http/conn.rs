@@ -59,7 +59,9 @@ pub fn serve(
                 break Afterwards::Wait;
             }
             Parsed::Bad(problem) => {
-                service.stats.http_errors.add();
+                if !service.explains_errors_to(caller) {
+                    break Afterwards::Close;
+                }
                 log::limited(Cause::BadRequest, Level::Debug, caller.now_millis(), || {
                     format!("not a request: {}", problem.text)
                 });

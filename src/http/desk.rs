@@ -69,6 +69,12 @@ impl Desk {
         }
     }
 
+    /// The desk after a panic at this one: its buffers may be half written.
+    #[must_use]
+    pub fn anew(&self) -> Desk {
+        Desk { stopping: self.stopping, ..Desk::new(&self.service) }
+    }
+
     /// Serves what has arrived and writes the replies.
     pub fn progress(&mut self, connection: &mut Connection, fresh: &[u8]) -> Next {
         let mut held = mem::take(&mut connection.input);

@@ -29,11 +29,11 @@ use rustix::io::Errno;
 use rustix::net::{SendFlags, Shutdown, SocketFlags};
 
 use crate::limits::{
-    HTTP_ACCEPT_BURST, HTTP_BACKLOG, HTTP_DRAIN_BYTES_MAX, HTTP_READ_BYTES, STOP_IDLE_MILLIS,
-    STOP_MILLIS_MAX,
+    HTTP_ACCEPT_BURST, HTTP_ACCEPT_PAUSE_MILLIS, HTTP_BACKLOG, HTTP_DRAIN_BYTES_MAX, HTTP_EVENTS,
+    HTTP_OWN_SEARCH_MAX, HTTP_READ_BYTES, STOP_IDLE_MILLIS, STOP_MILLIS_MAX,
 };
 use crate::listen::Listener;
-use crate::log::{self, Cause, Level};
+use crate::log::{self, Cause, Level, Offence};
 use crate::request::Seconds;
 use crate::rounds::{Round, Rounds};
 use crate::subnet::{canonical, user_network};
@@ -41,18 +41,8 @@ use crate::subnet::{canonical, user_network};
 use super::Service;
 use super::admission::{Admission, ConnectionLimits};
 use super::desk::{Desk, Onward, Received, receive};
-use super::handover::{Handover, Job};
-use super::head::Problem;
-use super::operator::encode_operator_problem;
-use super::status::Status;
+use super::handover::{Handover, Job, busy_reply, timespec};
 use super::table::{Connection, Phase, Table};
-
-/// Events taken from the kernel at once.
-const EVENTS: usize = 256;
-/// How many of the connections that wait longest are searched for one of a user who has too many.
-const OWN_SEARCH_MAX: usize = 256;
-/// How long accepting pauses when there are no descriptors left.
-const ACCEPT_PAUSE_MILLIS: u64 = 100;
 
 /// The epoll token of the eventfd that wakes a worker; connections have their table's tokens.
 const WAKE: u64 = u64::MAX;
@@ -180,7 +170,7 @@ impl Worker {
     }
 
     fn run(mut self) {
-        let mut events = Vec::with_capacity(EVENTS);
+        let mut events = Vec::with_capacity(HTTP_EVENTS);
         loop {
             events.clear();
             let timeout = self.timeout();
@@ -195,42 +185,57 @@ impl Worker {
             self.desk.now = Seconds((self.now / 1000) as u32);
             self.round.begin(self.now);
             for event in &events {
-                let token = event.data.u64();
-                let handling = AssertUnwindSafe(|| self.handle(token));
-                if panic::catch_unwind(handling).is_err() {
-                    self.recover(token);
-                }
+                self.handle_or_close(event.data.u64());
             }
-            self.close_overdue();
-            if self.accept_at.is_some_and(|at| at <= self.now) {
-                self.accept_at = None;
-                let _ = self.begin_accepting();
+            if !self.survives(Worker::keep_time) {
+                self.start_anew();
             }
-            let stop_at = self.shared.stop_at.load(Ordering::Relaxed);
-            if stop_at != u64::MAX {
-                self.begin_stop();
-                self.close_idle();
-                if self.table.is_empty() || self.now >= stop_at {
-                    return;
-                }
+            if self.desk.stopping && (self.table.is_empty() || self.now >= self.stop_at()) {
+                return;
             }
         }
     }
 
+    /// What is due by the clock.
+    fn keep_time(&mut self) {
+        self.close_overdue();
+        if self.accept_at.is_some_and(|at| at <= self.now) {
+            self.accept_at = None;
+            let _ = self.begin_accepting();
+        }
+        if self.stop_at() != u64::MAX {
+            self.begin_stop();
+            self.close_idle();
+        }
+    }
+
+    fn stop_at(&self) -> u64 {
+        self.shared.stop_at.load(Ordering::Relaxed)
+    }
+
+    /// Does a part of a round. A panic in it is a bug, is logged already, and ends that part alone.
+    fn survives<T>(&mut self, part: impl FnOnce(&mut Worker) -> T) -> bool {
+        let survived = panic::catch_unwind(AssertUnwindSafe(|| part(self))).is_ok();
+        if !survived {
+            self.desk = self.desk.anew();
+            self.desk.service.stats.panics.add();
+        }
+        survived
+    }
+
+    /// Drops all connections of this worker: what keeps them would panic in every round.
+    fn start_anew(&mut self) {
+        self.table = Table::new();
+        self.admission.forget_all();
+    }
+
     /// Until the next deadline; for ever if there is none.
     fn timeout(&self) -> Option<Timespec> {
-        let stop_at = self.shared.stop_at.load(Ordering::Relaxed);
         let round = self.shared.wait_millis_max.map(|millis| self.now + millis);
-        let deadlines =
-            [self.table.next_deadline(), self.accept_at, self.idle_until, round, Some(stop_at)];
-        let next = deadlines.into_iter().flatten().min()?;
-        if next == u64::MAX {
-            return None;
-        }
-        let millis = next.saturating_sub(self.desk.service.clock.millis());
-        let nanoseconds = i64::try_from(millis % 1000 * 1_000_000).unwrap_or(0);
-        let seconds = i64::try_from(millis / 1000).unwrap_or(i64::MAX);
-        Some(Timespec { tv_sec: seconds, tv_nsec: nanoseconds })
+        let times = [self.table.next_deadline(), self.accept_at, self.idle_until, round];
+        let deadlines = times.into_iter().chain([Some(self.stop_at())]);
+        let next = deadlines.flatten().min().filter(|&next| next != u64::MAX)?;
+        Some(timespec(next.saturating_sub(self.desk.service.clock.millis())))
     }
 
     fn handle(&mut self, token: u64) {
@@ -243,13 +248,12 @@ impl Worker {
         }
     }
 
-    /// After a panic, which is logged already: one connection is lost, the others go on.
-    fn recover(&mut self, token: u64) {
-        let stopping = self.desk.stopping;
-        self.desk = Desk::new(&Arc::clone(&self.desk.service));
-        self.desk.stopping = stopping;
-        if token != WAKE && token & LISTENER == 0 {
-            self.close(token as u32);
+    /// Serves what an event tells of, or else loses the connection that it tells of.
+    fn handle_or_close(&mut self, token: u64) {
+        let is_connection = token & LISTENER == 0;
+        let closes = |worker: &mut Worker| is_connection.then(|| worker.close(token as u32));
+        if !self.survives(|worker| worker.handle(token)) && !self.survives(closes) {
+            self.start_anew();
         }
     }
 
@@ -298,7 +302,7 @@ impl Worker {
     /// What fails would fail again at once: makes room if that may help, and lets a moment pass.
     fn pause_accepting(&mut self, error: Errno) {
         self.end_accepting();
-        self.accept_at = Some(self.now + ACCEPT_PAUSE_MILLIS);
+        self.accept_at = Some(self.now + HTTP_ACCEPT_PAUSE_MILLIS);
         if !matches!(error, Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM) {
             log::limited(Cause::AcceptFailed, Level::Error, self.now, || {
                 format!("connections cannot be accepted: {}", std::io::Error::from(error))
@@ -368,8 +372,11 @@ impl Worker {
             return true;
         }
         // The user's own connection that waits longest makes room for its newest.
+        if let Some(ip) = remote.and_then(|ip| self.desk.service.per_address.bounded(ip)) {
+            log::refused(Offence::Connections, ip, self.now);
+        }
         let own = |other: &Connection| other.remote.map(user_network) == user;
-        let Some(token) = self.table.longest_waiting(OWN_SEARCH_MAX, own) else {
+        let Some(token) = self.table.longest_waiting(HTTP_OWN_SEARCH_MAX, own) else {
             return false;
         };
         self.desk.service.stats.connections_refused.add();
@@ -436,14 +443,8 @@ impl Worker {
         let remote = connection.remote;
         let job = Job { socket: connection.socket, received: connection.input };
         let Err(job) = self.shared.handover.give(job) else { return };
-        let busy = Problem {
-            status: Status::Unavailable,
-            text: "the operator's threads are busy: try again in a moment".to_owned(),
-        };
-        let mut reply = Vec::new();
-        encode_operator_problem(&mut reply, &busy);
         // A socket takes so little at once, or its client has gone.
-        let _ = rustix::net::send(&job.socket, &reply, SendFlags::NOSIGNAL);
+        let _ = rustix::net::send(&job.socket, &busy_reply(), SendFlags::NOSIGNAL);
         // A body may still be on its way: unread, it would make of the close a reset that takes the
         // reply away.
         if rustix::net::shutdown(&job.socket, Shutdown::Write).is_ok() {

@@ -32,8 +32,9 @@ use crate::limits::{
 
 use super::Service;
 use super::body;
-use super::head::{self, Body, Head, Parsed};
+use super::head::{self, Body, Head, Parsed, Problem};
 use super::operator::encode_operator_problem;
+use super::status::Status;
 use super::stream::ReplyStream;
 
 /// A connection whose next request is the operator's.
@@ -111,6 +112,15 @@ impl Handover {
     }
 }
 
+/// What is answered where the queue is full.
+#[must_use]
+pub fn busy_reply() -> Vec<u8> {
+    let text = "the operator's threads are busy: try again in a moment".to_owned();
+    let mut reply = Vec::new();
+    encode_operator_problem(&mut reply, &Problem { status: Status::Unavailable, text });
+    reply
+}
+
 impl Office {
     fn at_work(&self) -> MutexGuard<'_, AtWork> {
         self.at_work.lock().unwrap_or_else(PoisonError::into_inner)
@@ -184,7 +194,7 @@ fn read_body(
     head: &Head<'_>,
     received: Vec<u8>,
     socket: &OwnedFd,
-) -> Result<Vec<u8>, head::Problem> {
+) -> Result<Vec<u8>, Problem> {
     body::check_length(head.body)?;
     let deadline = service.clock.millis() + HTTP_BODY_MILLIS_MAX;
     let mut sink = Sink(socket);
@@ -231,6 +241,15 @@ fn close_gently(service: &Service, socket: &OwnedFd) -> io::Result<()> {
     Ok(())
 }
 
+/// Milliseconds as the kernel wants them.
+#[must_use]
+pub fn timespec(millis: u64) -> Timespec {
+    Timespec {
+        tv_sec: (millis / 1000).cast_signed(),
+        tv_nsec: (millis % 1000 * 1_000_000).cast_signed(),
+    }
+}
+
 /// A socket to write to, which waits for room. A client that takes nothing for
 /// `HTTP_WRITE_MILLIS_MAX` is an error.
 struct Sink<'a>(&'a OwnedFd);
@@ -239,10 +258,7 @@ impl Sink<'_> {
     /// Waits until the socket takes bytes again. (A send with a timeout of its own would begin it
     /// anew after each part that it could hand over, and never notice a client that takes nothing.)
     fn wait_for_room(&self) -> io::Result<()> {
-        let patience = Timespec {
-            tv_sec: (HTTP_WRITE_MILLIS_MAX / 1000).cast_signed(),
-            tv_nsec: (HTTP_WRITE_MILLIS_MAX % 1000 * 1_000_000).cast_signed(),
-        };
+        let patience = timespec(HTTP_WRITE_MILLIS_MAX);
         let mut sockets = [PollFd::new(self.0, PollFlags::OUT)];
         match poll(&mut sockets, Some(&patience)) {
             Ok(0) => Err(io::ErrorKind::TimedOut.into()),

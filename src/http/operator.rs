@@ -86,7 +86,7 @@ impl Service {
         };
         if listing.totals {
             let mut body = Vec::new();
-            overview::encode_totals(&mut body, self.tracker.totals(), &self.stats.snapshot());
+            overview::encode_totals(&mut body, &self.tracker, &self.stats.snapshot());
             return reply.send(Status::Ok, JSON, &body);
         }
         match listing.info_hash {

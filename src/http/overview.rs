@@ -202,14 +202,18 @@ impl FilesEncoder {
     }
 }
 
-/// What everybody may know: how much is tracked, and what has happened since the start.
-pub fn encode_totals(out: &mut Vec<u8>, totals: Totals, stats: &Snapshot) {
-    let Totals { torrents, peers, seeders } = totals;
+/// What everybody may know: how much is tracked and may be, and what has happened since the start.
+pub fn encode_totals(out: &mut Vec<u8>, tracker: &Tracker, stats: &Snapshot) {
+    let Totals { torrents, peers, seeders } = tracker.totals();
+    let limits = tracker.limits();
     let mut all = json!({
         "torrents": torrents,
         "peers": peers,
         "seeders": seeders,
         "leechers": peers.saturating_sub(seeders),
+        "max_torrents": limits.torrents_max,
+        "max_torrents_per_ip": limits.torrents_per_ip_max,
+        "max_peers": limits.peers_max,
     });
     if let Some(all) = all.as_object_mut() {
         all.extend(stats.iter().map(|(name, count)| (name.to_owned(), count.into())));

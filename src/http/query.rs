@@ -159,6 +159,7 @@ pub fn parse_announce(
         numwant: NumWant::from_wire(parse_integer("numwant", values.numwant)?, NUMWANT_HTTP_MAX),
         families: if source.is_ipv4() { Families::V4ThenV6 } else { Families::V6ThenV4 },
         peer_ids: ids,
+        sender: None,
     };
     // Without `compact` the client may be older than BEP 23.
     let form = if compact { PeerForm::Compact } else { PeerForm::Dictionaries { ids } };

@@ -33,6 +33,8 @@ pub enum Status {
     TargetTooLong,
     /// 417
     ExpectationFailed,
+    /// 429 (RFC 6585 section 4)
+    TooManyRequests,
     /// 431
     HeadTooLarge,
     /// 500
@@ -58,6 +60,7 @@ impl Status {
             Status::ContentTooLarge => "413 Content Too Large",
             Status::TargetTooLong => "414 URI Too Long",
             Status::ExpectationFailed => "417 Expectation Failed",
+            Status::TooManyRequests => "429 Too Many Requests",
             Status::HeadTooLarge => "431 Request Header Fields Too Large",
             Status::InternalError => "500 Internal Server Error",
             Status::NotImplemented => "501 Not Implemented",

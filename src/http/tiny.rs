@@ -12,6 +12,7 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::IpAddr;
+use std::panic::{self, AssertUnwindSafe};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
@@ -103,7 +104,14 @@ fn run(server: &Server, service: &Service, stopping: &AtomicBool) {
     let (mut work, mut out) = (Work::new(), Vec::new());
     while !stopping.load(Ordering::Relaxed) {
         match server.recv() {
-            Ok(request) => answer(request, service, &mut work, &mut out),
+            Ok(request) => {
+                // A bug costs the request that meets it: tiny_http answers 500 for what is dropped.
+                let answering = || answer(request, service, &mut work, &mut out);
+                if panic::catch_unwind(AssertUnwindSafe(answering)).is_err() {
+                    service.stats.panics.add();
+                    work = Work::new();
+                }
+            }
             // `unblock` was called.
             Err(_) if stopping.load(Ordering::Relaxed) => return,
             Err(error) => log::error(format_args!("tiny_http: {error}")),
@@ -136,7 +144,8 @@ fn answer(mut request: Request, service: &Service, work: &mut Work, out: &mut Ve
             Err(problem) => encode_operator_problem(out, &problem),
         },
         Err(problem) => {
-            service.stats.http_errors.add();
+            // Counted; tiny_http has no way to close a connection without an answer.
+            let _ = service.explains_errors_to(caller);
             encode_problem(out, &problem);
         }
     }

@@ -10,7 +10,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::*;
 use crate::request::{
-    AnnounceRequest, Endpoint6, Event, Families, Identity, NumWant, PeerBuf, PeerId, Proof, Retry,
+    AnnounceRequest, Endpoint6, Event, Families, Fault, Identity, NumWant, PeerBuf, PeerId, Proof,
+    Retry,
 };
 use crate::tracker::{Peer, Tolerance, TorrentSummary, TrackerLimits};
 
@@ -59,7 +60,14 @@ impl Drop for Scratch {
 
 fn limits_of(torrents_max: u32) -> TrackerLimits {
     let tolerance = Tolerance { first_digits: 10, last_digits: 5, same_digits: 38 };
-    TrackerLimits { peer_timeout: PEER_TIMEOUT, torrents_max, peers_max: 100_000, tolerance }
+    let (torrents_per_ip_max, peers_max) = (torrents_max, 100_000);
+    TrackerLimits {
+        peer_timeout: PEER_TIMEOUT,
+        torrents_max,
+        torrents_per_ip_max,
+        peers_max,
+        tolerance,
+    }
 }
 
 fn tracker_of(torrents_max: u32) -> Tracker {
@@ -171,6 +179,7 @@ fn completed(info_hash: &InfoHash, number: u32) -> AnnounceRequest {
         numwant: NumWant::from_wire(None, 200),
         families: Families::V4ThenV6,
         peer_ids: false,
+        sender: None,
     }
 }
 
@@ -310,7 +319,8 @@ fn a_full_tracker_refuses_and_writes_nothing() {
     let bytes = fs::metadata(scratch.file(".journal-1")).expect("the journal").len();
     let refused = store.register(&old, &hash(2), registration("b"), NOW);
     let reason = "this tracker is full: it tracks 1 torrents, as many as it may".to_owned();
-    let wanted = RegisterError::Refused(Refused { reason, retry: Retry::Minutes(15) });
+    let wanted =
+        RegisterError::Refused(Refused { reason, retry: Retry::Minutes(15), fault: Fault::Full });
     assert_eq!(refused, Err(wanted));
     assert_eq!(fs::metadata(scratch.file(".journal-1")).expect("the journal").len(), bytes);
     register(&store, &old, 1);

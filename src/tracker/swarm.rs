@@ -57,6 +57,11 @@ impl Swarm {
         self.records.len() as u32
     }
 
+    /// Downloads that became whole, over all time.
+    pub fn downloads(&self) -> u32 {
+        self.downloads
+    }
+
     /// What a scrape tells.
     pub fn counts(&self) -> SwarmCounts {
         let incomplete = self.len() - self.seeders;

@@ -1,12 +1,17 @@
 //! The door: torrents that appear and are forgotten, bounds, and threads that announce at once.
 
 use super::*;
-use crate::request::{Families, Identity, NumWant, PeerId, Proof};
+use crate::request::{Families, Fault, Identity, NumWant, PeerId, Proof};
 use std::net::Ipv4Addr;
 
-fn tracker(torrents_max: u32, peers_max: u32) -> Tracker {
+fn limits(torrents_max: u32, peers_max: u32) -> TrackerLimits {
     let tolerance = Tolerance { first_digits: 10, last_digits: 5, same_digits: 38 };
-    Tracker::new(TrackerLimits { peer_timeout: 1800, torrents_max, peers_max, tolerance })
+    let torrents_per_ip_max = torrents_max;
+    TrackerLimits { peer_timeout: 1800, torrents_max, torrents_per_ip_max, peers_max, tolerance }
+}
+
+fn tracker(torrents_max: u32, peers_max: u32) -> Tracker {
+    Tracker::new(limits(torrents_max, peers_max))
 }
 
 /// A leecher numbered `peer` in the torrent numbered `torrent`.
@@ -27,6 +32,7 @@ fn announce(torrent: u32, peer: u32) -> AnnounceRequest {
         numwant: NumWant::from_wire(None, 200),
         families: Families::V4ThenV6,
         peer_ids: false,
+        sender: None,
     }
 }
 
@@ -161,7 +167,7 @@ fn a_registered_torrent_stays_without_peers_and_keeps_its_downloads() {
     tracker.announce(&announce(2, 1), Seconds(0), &mut out).expect("room");
     let third = tracker.register(&announce(3, 1).info_hash, registration("b"), Seconds(0));
     let reason = "this tracker is full: it tracks 2 torrents, as many as it may".to_owned();
-    assert_eq!(third, Err(Refused { reason, retry: Retry::Minutes(15) }));
+    assert_eq!(third, Err(Refused { reason, retry: Retry::Minutes(15), fault: Fault::Full }));
 }
 
 #[test]
@@ -225,4 +231,71 @@ fn whoever_passes_every_lock_waits_for_one_that_is_held() {
         drop(held);
         passed.recv().expect("it passes");
     });
+}
+
+#[test]
+fn one_address_cannot_bring_up_all_the_torrents_there_is_room_for() {
+    let limits = TrackerLimits { torrents_per_ip_max: 2, ..limits(10, 100) };
+    let (tracker, mut out) = (Tracker::new(limits), PeerBuf::new());
+    let mut from = |torrent, peer, sender: Option<&str>| {
+        let sender = sender.map(|ip| ip.parse().expect("an address"));
+        let request = AnnounceRequest { sender, ..announce(torrent, peer) };
+        tracker.announce(&request, Seconds(0), &mut out).map(|counts| counts.incomplete)
+    };
+    let greedy = Some("203.0.113.7");
+    assert_eq!([from(1, 1, greedy), from(2, 1, greedy)], [Ok(1), Ok(1)]);
+    let reason = "your address has brought 2 torrents to this tracker, as many as one may: others \
+                  come in when some of these have gone";
+    let refused =
+        Refused { reason: reason.to_owned(), retry: Retry::Minutes(15), fault: Fault::Share };
+    assert_eq!(from(3, 1, greedy), Err(refused.clone()));
+    assert_eq!(from(2, 1, greedy), Ok(1), "known torrents are served as ever");
+    assert_eq!(from(3, 2, Some("203.0.113.8")), Ok(1), "another address has a share of its own");
+    assert_eq!(from(3, 1, greedy), Ok(2), "and whoever likes joins");
+    assert_eq!([4, 5, 6].map(|torrent| from(torrent, 1, None)), [Ok(1), Ok(1), Ok(1)]);
+    let slash64 = ["2001:db8::1", "2001:db8::2", "2001:db8::3"].map(Some);
+    assert_eq!((from(7, 1, slash64[0]), from(8, 1, slash64[1])), (Ok(1), Ok(1)));
+    assert_eq!(from(9, 1, slash64[2]), Err(refused.clone()), "a /64 is one");
+    // A registered torrent is the operator's, and one that is gone is nobody's.
+    let hash = announce(1, 1).info_hash;
+    tracker.register(&hash, registration("a film"), Seconds(0)).expect("known");
+    assert_eq!(from(9, 1, greedy), Ok(1));
+    assert_eq!(from(10, 1, greedy), Err(refused));
+    sweep(&tracker, 1801);
+    assert_eq!((from(11, 1, greedy), from(12, 1, greedy)), (Ok(1), Ok(1)));
+}
+
+#[test]
+fn a_panic_under_a_shard_lock_costs_one_swarm_and_no_count() {
+    let (tracker, mut out) = (tracker(10_000, 100_000), PeerBuf::new());
+    for torrent in 0..2000 {
+        tracker.announce(&announce(torrent, 1), Seconds(0), &mut out).expect("room");
+        let seeder = AnnounceRequest { left: 0, ..announce(torrent, 2) };
+        tracker.announce(&seeder, Seconds(0), &mut out).expect("room");
+    }
+    let before = Totals { torrents: 2000, peers: 4000, seeders: 2000 };
+    assert_eq!(tracker.totals(), before);
+    let hash = announce(7, 1).info_hash;
+    let done = AnnounceRequest { event: Event::Completed, left: 0, ..announce(7, 1) };
+    tracker.announce(&done, Seconds(0), &mut out).expect("known");
+    tracker.set_bug(Some(hash));
+    // A peer that joins and one that leaves: the swarm has changed, the counts have not.
+    for request in [announce(7, 3), stopped(announce(7, 2))] {
+        let bug = std::panic::AssertUnwindSafe(|| {
+            tracker.announce(&request, Seconds(1), &mut PeerBuf::new())
+        });
+        assert!(std::panic::catch_unwind(bug).is_err(), "the bug is there");
+    }
+    tracker.set_bug(None);
+    let empty = SwarmCounts { downloaded: 1, ..SwarmCounts::default() };
+    assert_eq!(tracker.scrape(&hash), Some(empty), "its peers are gone, its downloads are not");
+    assert_eq!(tracker.totals(), Totals { torrents: 2000, peers: 3998, seeders: 1999 });
+    for torrent in (0..2000).filter(|&torrent| torrent != 7) {
+        let counts = tracker.scrape(&announce(torrent, 1).info_hash).expect("known");
+        assert_eq!((counts.complete, counts.incomplete), (1, 1), "torrent {torrent}");
+    }
+    tracker.announce(&announce(7, 1), Seconds(2), &mut out).expect("it takes peers again");
+    assert_eq!(tracker.totals().peers, 3999);
+    sweep(&tracker, 4000);
+    assert_eq!(tracker.totals(), Totals::default());
 }

@@ -28,11 +28,19 @@ impl Table {
 
     fn with(torrents_max: u32) -> Table {
         let tolerance = Tolerance { first_digits: 10, last_digits: 5, same_digits: 38 };
-        let limits = TrackerLimits { peer_timeout: 1800, torrents_max, peers_max: 1000, tolerance };
+        let (torrents_per_ip_max, peers_max) = (torrents_max, 1000);
+        let limits = TrackerLimits {
+            peer_timeout: 1800,
+            torrents_max,
+            torrents_per_ip_max,
+            peers_max,
+            tolerance,
+        };
         let clock = Arc::new(Clock::new());
         let tracker = Arc::new(Tracker::new(limits));
         let key = Key(*b"0123456789abcdef");
-        let service = Service::new(&tracker, &Arc::default(), &clock, key, INTERVAL);
+        let per_address = Arc::new(PerAddress::new(60, 60, Vec::new()));
+        let service = Service::new(&tracker, &Arc::default(), &clock, &per_address, key, INTERVAL);
         Table { service, work: Work::new(), now_millis: clock.millis() }
     }
 

@@ -13,6 +13,7 @@ mod connection;
 mod fuzzed;
 mod harness;
 mod identity;
+mod limits;
 mod man;
 mod operator;
 mod programs;

@@ -3,7 +3,7 @@
 //! What a packet is answered with is tested beside the code, without sockets; here is what only the
 //! whole program shows. All addresses are loopback ones, of which 127.0.0.0/8 has plenty.
 
-mod caller;
+pub mod caller;
 
 use std::net::{SocketAddr, UdpSocket};
 use std::process::Command;

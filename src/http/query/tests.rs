@@ -44,6 +44,7 @@ fn asked(peer_id: &[u8; 20], proof: Proof) -> AnnounceRequest {
         numwant: NumWant::from_wire(None, 200),
         families: Families::V4ThenV6,
         peer_ids: false,
+        sender: None,
     }
 }
 
@@ -281,7 +282,11 @@ fn a_refusal_names_the_parameter_and_quotes_its_value() {
         (format!("{REQUIRED}&left=+1"), r#"left: "+1" is not a number"#),
         (format!("{REQUIRED}&numwant=all"), r#"numwant: "all" is not a number"#),
     ] {
-        let wanted = Refused { reason: reason.to_owned(), retry: crate::request::Retry::Never };
+        let wanted = Refused {
+            reason: reason.to_owned(),
+            retry: crate::request::Retry::Never,
+            fault: crate::request::Fault::Request,
+        };
         assert_eq!(refusal(&query), wanted, "{query}");
     }
 }
@@ -531,7 +536,11 @@ fn a_scrape_is_refused_without_a_hash_with_a_wrong_one_and_with_too_many() {
         let refused = parse_scrape(query.as_bytes(), &mut Vec::new()).expect_err(reason);
         assert_eq!(
             refused,
-            Refused { reason: reason.to_owned(), retry: crate::request::Retry::Never }
+            Refused {
+                reason: reason.to_owned(),
+                retry: crate::request::Retry::Never,
+                fault: crate::request::Fault::Request
+            }
         );
     }
 }

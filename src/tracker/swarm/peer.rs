@@ -3,10 +3,12 @@
 //! [`Peer`] is for reading and writing one at a time, [`Record`] and the two endpoints are how a
 //! swarm keeps a million. Pure values: no lock, no clock.
 
+use std::net::IpAddr;
+
 use crate::limits::PEER_COUNTER_BYTES_MAX;
 use crate::request::{
     AnnounceRequest, Endpoint4, Endpoint6, Event, Identity, PeerId, Proof, Seconds, endpoint4,
-    endpoint6,
+    endpoint6, split_endpoint4, split_endpoint6,
 };
 
 pub(super) const NOT_LISTED_4: Endpoint4 = [0; 6];
@@ -59,6 +61,13 @@ impl Peer {
             v4_unmentioned: 0,
             v6_unmentioned: 0,
         }
+    }
+
+    /// Where it is, over whichever family.
+    #[must_use]
+    pub fn address(&self) -> Option<IpAddr> {
+        let v4 = self.v4.map(|endpoint| split_endpoint4(endpoint).0.into());
+        v4.or_else(|| self.v6.map(|endpoint| split_endpoint6(endpoint).0.into()))
     }
 
     /// The peer as it is after an announce of its own.

@@ -53,6 +53,7 @@ fn leecher(host: u8) -> AnnounceRequest {
         numwant: NumWant::from_wire(None, 200),
         families: Families::V4ThenV6,
         peer_ids: false,
+        sender: None,
     }
 }
 

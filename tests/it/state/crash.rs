@@ -102,7 +102,14 @@ fn round(state: &Path, first: u32, random: &mut fastrand::Rng) -> Option<u32> {
 fn holds_all(state: &Path, count: u32) {
     let tolerance = Tolerance { first_digits: 10, last_digits: 5, same_digits: 38 };
     let (torrents_max, peers_max) = (1_000_000, 1_000_000);
-    let limits = TrackerLimits { peer_timeout: 1800, torrents_max, peers_max, tolerance };
+    let torrents_per_ip_max = torrents_max;
+    let limits = TrackerLimits {
+        peer_timeout: 1800,
+        torrents_max,
+        torrents_per_ip_max,
+        peers_max,
+        tolerance,
+    };
     let tracker = Tracker::new(limits);
     let opened = Store::open(state, &tracker, Seconds(90_000), unix_now(), 1800);
     let (_store, Loaded { notes, .. }) = opened.expect("a state that can be read");

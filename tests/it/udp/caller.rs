@@ -82,15 +82,26 @@ impl Caller {
 
     /// Announces with a fresh connection id.
     pub fn announce(&self, announce: Announce<'_>) -> Answer {
-        let announce = Announce { connection_id: self.id(), ..announce };
+        self.try_announce(announce).unwrap_or_else(|refused| panic!("refused: {refused}"))
+    }
+
+    /// Announces with a fresh connection id; an error is what the server says.
+    pub fn try_announce(&self, announce: Announce<'_>) -> Result<Answer, String> {
+        self.ask_announce(Announce { connection_id: self.id(), ..announce })
+    }
+
+    fn ask_announce(&self, announce: Announce<'_>) -> Result<Answer, String> {
         let reply = self.ask(&Request::Announce(announce));
         match parse_reply(&reply, self.family()) {
-            Some(Reply::Announced(TRANSACTION, found)) => Answer {
+            Some(Reply::Announced(TRANSACTION, found)) => Ok(Answer {
                 interval: found.interval,
                 counts: (found.leechers, found.seeders),
                 peers: sorted(found.peers),
-            },
-            _ => panic!("refused: {}", reply.escape_ascii()),
+            }),
+            Some(Reply::Error(TRANSACTION, message)) => {
+                Err(String::from_utf8_lossy(message).into_owned())
+            }
+            _ => panic!("neither served nor refused: {}", reply.escape_ascii()),
         }
     }
 
@@ -106,14 +117,7 @@ impl Caller {
 
     /// What an announce with this connection id is refused with; `None` if it is served.
     pub fn refusal(&self, connection_id: ConnectionId) -> Option<String> {
-        let reply = self.ask(&Request::Announce(Announce { connection_id, ..leecher(99) }));
-        match parse_reply(&reply, self.family()) {
-            Some(Reply::Announced(TRANSACTION, _)) => None,
-            Some(Reply::Error(TRANSACTION, message)) => {
-                Some(String::from_utf8_lossy(message).into_owned())
-            }
-            _ => panic!("neither served nor refused: {}", reply.escape_ascii()),
-        }
+        self.ask_announce(Announce { connection_id, ..leecher(99) }).err()
     }
 }
 
