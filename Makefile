@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .PHONY: help run build config test test-unit test-deps test-hostile check fmt doc man completions \
-	install uninstall tree fuzz fuzz-deps bench-state bench-udp ci clean
+	install uninstall tree fuzz fuzz-deps bench-create bench-state bench-udp ci clean
 
 # What `make test` drives, as Debian packages: BitTorrent clients, systemd-analyze, strace, what
 # reads man pages and completions, and what README asks the tracker with (hexdump is bsdextrautils').
@@ -82,6 +82,9 @@ fuzz: ## Fuzz every parser for TIME=60 seconds each; TARGET=head only one; needs
 
 fuzz-deps: ## Install cargo-fuzz, which drives libFuzzer; a C++ compiler has to be there
 	cargo install --locked --version 0.13.2 cargo-fuzz
+
+bench-create: ## Measure the making of a torrent against mktorrent and bare SHA-1; SIZE=2GiB ROUNDS=5
+	cargo bench --locked --bench create -- $(or $(SIZE),2GiB) $(or $(ROUNDS),5)
 
 bench-state: ## Measure saving and loading a million peers, and announces meanwhile
 	cargo bench --locked --bench state

@@ -197,6 +197,10 @@ fn web_seed_url(typed: &String) -> Result<String, Failure> {
 /// The torrent's name: what was asked for, or the last name of the path, wherever it leads.
 fn name(given: &ArgMatches, path: &Path) -> Result<Vec<u8>, Failure> {
     if let Some(name) = given.get_one::<OsString>("name") {
+        if name.as_bytes().contains(&b'/') {
+            let name = printable(name.as_bytes());
+            return Err(Failure::Usage(format!("--name: {name}: a path, not a name")));
+        }
         return Ok(name.as_bytes().to_vec());
     }
     // A path such as `..` has none of its own.

@@ -23,4 +23,5 @@ mod show;
 mod state;
 mod systemd;
 mod tidy;
+mod torrents;
 mod udp;
