@@ -19,6 +19,7 @@ use crate::config::{ConfigOption, Kind, OPTIONS};
 use crate::request::quoted;
 use crate::signals;
 
+mod add;
 mod announce;
 mod asking;
 #[cfg(target_os = "linux")]
@@ -27,11 +28,12 @@ mod completions;
 mod create;
 mod decode;
 mod file_tree;
+mod gather;
 mod new_file;
+mod operator_page;
 mod piece_length;
-// `add`, which counts torrents, is on its way.
-#[allow(dead_code)]
 mod progress;
+mod register;
 mod scrape;
 mod serve;
 mod show;
@@ -55,6 +57,7 @@ const SUBCOMMANDS: &[Subcommand] = &[
     Subcommand { command: create::command, run: create::run },
     Subcommand { command: show::command, run: show::run },
     Subcommand { command: verify::command, run: verify::run },
+    Subcommand { command: add::command, run: add::run },
     Subcommand { command: announce::command, run: announce::run },
     Subcommand { command: scrape::command, run: scrape::run },
     Subcommand { command: decode::command, run: decode::run },

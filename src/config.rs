@@ -5,8 +5,8 @@
 //! same setter; flags win over variables, variables over the file, the file over the defaults.
 //!
 //! [`Config::load`] is a pure function of its inputs: nothing here reads the environment, the clock
-//! or a socket, and only [`read_file`] reads a file. Errors are one line, name the source and the
-//! key, quote the value and say what is expected.
+//! or a socket, and only [`read_file`] and [`read_token`] read a file. Errors are one line, name
+//! the source and the key, quote the value and say what is expected.
 
 use std::fmt;
 use std::net::{Ipv6Addr, SocketAddr};
@@ -24,7 +24,7 @@ mod print;
 mod setters;
 mod table;
 
-pub use file::{ConfigFile, read_file};
+pub use file::{ConfigFile, read_file, read_token};
 pub use print::{encode_markdown, encode_toml};
 pub use table::{ConfigOption, Kind, OPTIONS, option_named};
 

@@ -258,6 +258,27 @@ pub const CLIENT_PORT_RANGE: (u16, u16) = (49_152, 65_535);
 /// Bytes that `muster decode` reads and writes.
 pub const DECODE_BYTES_MAX: usize = 64 * 1024 * 1024;
 
+/// Of a tracker's words about a refusal, so many characters are shown.
+pub const SERVER_WORDS_CHARS_MAX: usize = 300;
+/// How often `add` tries one torrent, as the original script does; the range is that of `--tries`.
+pub const ADD_TRIES_DEFAULT: u32 = 3;
+/// Over 20 tries nobody waits: the pauses between them grow.
+pub const ADD_TRIES_RANGE: (u32, u32) = (1, 20);
+/// The least pause before the second try, as in the original script.
+pub const ADD_RETRY_DELAY_SECONDS_DEFAULT: u32 = 2;
+/// The range of that.
+pub const ADD_RETRY_DELAY_SECONDS_RANGE: (u32, u32) = (0, 3600);
+/// A pause does not grow beyond this, unless it begins there.
+pub const ADD_RETRY_DELAY_SECONDS_MAX: u32 = 60;
+/// How long `add` waits for one answer, as the original script does.
+pub const ADD_TIMEOUT_SECONDS_DEFAULT: u32 = 30;
+/// How many torrents `add` registers at once; the tracker has two threads for them, and 16 places.
+pub const ADD_JOBS_DEFAULT: u32 = 4;
+/// The range of that.
+pub const ADD_JOBS_RANGE: (u32, u32) = (1, 64);
+/// The torrents that failed are named again at the end, up to so many.
+pub const ADD_FAILED_NAMES_MAX: usize = 10;
+
 // -- the process ----------------------------------------------------------------------------------
 
 /// What is in flight at a stop has this long to finish.

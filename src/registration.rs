@@ -37,6 +37,23 @@ impl Registration {
         }
         Ok(())
     }
+
+    /// With texts cut to their bounds, each behind a whole character; and what was too long, if
+    /// anything was.
+    #[must_use]
+    pub fn cut(mut self) -> (Registration, Option<String>) {
+        let Err(too_long) = self.check() else { return (self, None) };
+        for (text, max) in [
+            (&mut self.name, NAME_BYTES_MAX),
+            (&mut self.comment, COMMENT_BYTES_MAX),
+            (&mut self.created_by, CREATED_BY_BYTES_MAX),
+        ] {
+            let fits = |end: &usize| text.is_char_boundary(*end);
+            let end = (0..=max.min(text.len())).rev().find(fits).unwrap_or(0);
+            text.truncate(end);
+        }
+        (self, Some(too_long))
+    }
 }
 
 #[cfg(test)]
@@ -60,5 +77,17 @@ mod tests {
         let created_by = Registration { created_by: long(257), ..fits };
         let wanted = Err("created_by: 257 bytes, at most 256 are kept".to_owned());
         assert_eq!(created_by.check(), wanted);
+    }
+
+    #[test]
+    fn what_is_too_long_is_cut_behind_a_whole_character() {
+        let name = "\u{e9}".repeat(513);
+        let comment = "x".repeat(COMMENT_BYTES_MAX);
+        let long = Registration { name, comment: comment.clone(), ..Registration::default() };
+        let (cut, too_long) = Registration { name: format!("x{}", long.name), ..long }.cut();
+        assert_eq!((cut.name.len(), cut.comment), (1023, comment));
+        assert_eq!(too_long, Some("name: 1027 bytes, at most 1024 are kept".to_owned()));
+        let fits = Registration { name: "\u{e9}".to_owned(), ..Registration::default() };
+        assert_eq!(fits.clone().cut(), (fits, None));
     }
 }

@@ -3,7 +3,6 @@
 //! [`start`] gives a running tracker to whoever wants one in-process; [`run`] is the program, from
 //! the first line it prints to the last.
 
-use std::fs;
 use std::io::{self, Write as _};
 use std::net::SocketAddr;
 use std::panic::{self, AssertUnwindSafe};
@@ -15,7 +14,7 @@ use std::thread::{self, JoinHandle};
 use crate::addresses;
 use crate::budget::Budget;
 use crate::clock::{Clock, unix_time};
-use crate::config::{Config, HttpEngine, Network};
+use crate::config::{Config, HttpEngine, Network, read_token};
 use crate::descriptors;
 use crate::http::access::Access;
 use crate::http::operator::Operator;
@@ -361,10 +360,7 @@ fn token(config: &Config) -> Result<Option<Token>, String> {
     if config.token.is_some() || config.token_file.as_os_str().is_empty() {
         return Ok(config.token.clone());
     }
-    let path = config.token_file.display();
-    let text = fs::read_to_string(&config.token_file)
-        .map_err(|error| format!("token-file {path}: {error}"))?;
-    Token::parse(&text).map(Some).map_err(|error| format!("token-file {path}: {error}"))
+    read_token(&config.token_file).map(Some)
 }
 
 /// Loads the state and says what was found.

@@ -24,6 +24,12 @@ impl Token {
         Ok(Token(token.to_owned()))
     }
 
+    /// The value of the header `Authorization` that shows the token (RFC 6750 section 2.1).
+    #[must_use]
+    pub fn authorization(&self) -> String {
+        format!("Bearer {}", self.0)
+    }
+
     /// Compares in a time that depends on the lengths alone, so that nobody finds the token by
     /// measuring how far a guess was right.
     #[must_use]
@@ -57,6 +63,7 @@ mod tests {
         for other in [&b"0123456789abcdeX"[..], b"0123456789abcde", b"0123456789abcdef0", b""] {
             assert!(!token.is(other), "{other:?}");
         }
+        assert_eq!(token.authorization(), "Bearer 0123456789abcdef");
         assert_eq!(format!("{token:?}"), "Token(...)");
     }
 }

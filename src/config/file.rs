@@ -5,12 +5,14 @@
 //! file is applied in part: the caller drops the configuration on an error.
 
 use std::io::Read as _;
+use std::path::Path;
 
 use toml::de::{DeTable, DeValue};
 
 use super::{Config, ConfigOption, Kind, option_named, unknown};
 use crate::limits::CONFIG_FILE_BYTES_MAX;
 use crate::request::quoted;
+use crate::token::Token;
 
 /// A configuration file that has been read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,6 +42,14 @@ pub fn read_file(path: &str) -> Result<ConfigFile, String> {
         format!("{name} line {line}: not UTF-8 text")
     })?;
     Ok(ConfigFile { name, text })
+}
+
+/// Reads the operator's token from its file.
+pub fn read_token(path: &Path) -> Result<Token, String> {
+    let name = path.display();
+    let text =
+        std::fs::read_to_string(path).map_err(|error| format!("token-file {name}: {error}"))?;
+    Token::parse(&text).map_err(|error| format!("token-file {name}: {error}"))
 }
 
 /// Sets everything the file says, in the order in which it says it.

@@ -13,7 +13,6 @@ use serde::de::{
     Deserialize, DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor,
 };
 
-use crate::limits::{COMMENT_BYTES_MAX, CREATED_BY_BYTES_MAX, NAME_BYTES_MAX};
 use crate::percent;
 use crate::registration::Registration;
 use crate::request::InfoHash;
@@ -263,18 +262,7 @@ impl Info<'_> {
             created_by: self.created_by.text().to_owned(),
             creation_date: self.creation_date.number(),
         };
-        let Err(too_long) = whole.check() else { return (whole, None) };
-        let Registration { mut name, mut comment, mut created_by, .. } = whole;
-        for (text, max) in [
-            (&mut name, NAME_BYTES_MAX),
-            (&mut comment, COMMENT_BYTES_MAX),
-            (&mut created_by, CREATED_BY_BYTES_MAX),
-        ] {
-            let fits = |end: &usize| text.is_char_boundary(*end);
-            let end = (0..=max.min(text.len())).rev().find(fits).unwrap_or(0);
-            text.truncate(end);
-        }
-        (Registration { name, comment, created_by, ..whole }, Some(too_long))
+        whole.cut()
     }
 }
 

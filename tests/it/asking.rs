@@ -4,7 +4,7 @@
 //! Errors, faults and JSON are compared by value, the words for people where README shows them. No
 //! test asks anything but loopback addresses, and each tracker has a free port of its own.
 
-mod over_tls;
+pub mod over_tls;
 mod over_udp;
 mod scripted;
 

@@ -1,5 +1,6 @@
 //! The integration tests: one binary that drives the real program.
 
+mod add;
 mod answer;
 mod asking;
 mod bench;
@@ -19,6 +20,7 @@ mod operator;
 mod programs;
 mod readme;
 mod replay;
+mod scripted;
 mod show;
 mod state;
 mod systemd;

@@ -27,7 +27,7 @@ fn openssl(folder: &Path, arguments: &str) {
 }
 
 /// A CA of our own in `ca.pem`, and a certificate for 127.0.0.1 with its key in `tracker.pem`.
-fn make_certificates(folder: &Path) -> PathBuf {
+pub fn make_certificates(folder: &Path) -> PathBuf {
     let curve = "-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes";
     openssl(folder, &format!("req -x509 {curve} -subj /CN=ca -keyout ca.key -out ca.pem -days 2"));
     openssl(folder, &format!("req {curve} -subj /CN=tracker -keyout key.pem -out request.pem"));
