@@ -229,7 +229,7 @@ fn read_scraped_packet(
         Some(Packet::Scraped(_, torrents)) => {
             let (found, asked) = (torrents.len(), hashes.len());
             if found != asked {
-                faults.add(format!("{found} torrents, {asked} were asked for (BEP 15)"));
+                faults.add(format!("torrents told: {found}, asked for: {asked} (BEP 15)"));
             }
             let rest = packet.len().saturating_sub(SCRAPED_HEAD_BYTES) % SCRAPED_TORRENT_BYTES;
             if rest != 0 {
@@ -268,3 +268,6 @@ fn read_error_packet(
     let message = message.strip_suffix(b"\0").unwrap_or(message);
     Ok(Answer::Refused(Refusal { reason: printable(message), retry_in: None }))
 }
+
+#[cfg(test)]
+mod tests;

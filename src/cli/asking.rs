@@ -85,6 +85,7 @@ pub(super) fn parse_words(words: &[OsString]) -> Result<(TrackerUrl, Vec<Torrent
 fn names_torrent(word: &OsStr) -> bool {
     let text = word.to_string_lossy();
     is_magnet(&text)
+        || word == "-"
         || Path::new(word).is_file()
         || (parse_info_hash(&text).is_some() && !text.contains("://"))
 }

@@ -114,6 +114,15 @@ fn a_raw_reply_is_what_came() {
     assert_eq!(output.status.code(), Some(1), "it is a refusal all the same");
 }
 
+#[test]
+fn no_proxy_of_the_environment_is_used() {
+    let server = Server::start(&[]);
+    let proxies = ["http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"];
+    let proxies = proxies.map(|name| (name, "http://127.0.0.1:1"));
+    let run = muster(&["scrape", &server.tcp().to_string(), HASH], &proxies);
+    assert_eq!((run.code, run.stderr.as_str()), (Some(0), ""), "{run:?}");
+}
+
 // -- trackers that misbehave ----------------------------------------------------------------------
 
 /// What an announce to a tracker that does these things comes to, `URL` in place of its own.
