@@ -49,3 +49,15 @@ fn read_all(reader: impl Read) -> std::io::Result<Vec<u8>> {
     reader.take(METAINFO_BYTES_MAX as u64 + 1).read_to_end(&mut bytes)?;
     Ok(bytes)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_more_is_read_than_shows_that_it_is_too_much() {
+        let endless = std::io::repeat(b'0').take(METAINFO_BYTES_MAX as u64 + 100);
+        let read = read_all(endless).map(|bytes| bytes.len());
+        assert_eq!(read.expect("zeros have no errors"), METAINFO_BYTES_MAX + 1);
+    }
+}

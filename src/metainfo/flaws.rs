@@ -109,9 +109,7 @@ fn find_in_names(metainfo: &Metainfo, flaws: &mut Vec<String>) {
         flaws.push(format!("name: {problem}"));
     }
     for wanted in [TOO_LONG, BACKSLASH, CONTROL] {
-        let has = |file: &&File| {
-            file.path.split(|byte| *byte == b'/').flat_map(name_problems).any(|p| p == wanted)
-        };
+        let has = |file: &&File| components(file).flat_map(name_problems).any(|p| p == wanted);
         list(&format!("path: {wanted}"), metainfo.files.iter().filter(has), flaws);
     }
     let foreign = metainfo.files.iter().filter(|file| std::str::from_utf8(&file.path).is_err());
@@ -154,12 +152,23 @@ fn find_in_paths(files: &[File], flaws: &mut Vec<String>) {
     let what = "path: another but for case, so the same file on Windows and macOS";
     list(what, by_case.into_iter(), flaws);
 
-    let folder_too = real().filter(|file| {
-        let slashes = file.path.iter().enumerate().filter(|(_, byte)| **byte == b'/');
-        let mut parents = slashes.filter_map(|(at, _)| file.path.get(..at));
-        parents.any(|parent| exact.contains(parent))
+    // Sorted by components, all that lies within a file stands behind it without a gap.
+    let mut sorted: Vec<&File> = real().collect();
+    sorted.sort_by(|a, b| components(a).cmp(components(b)));
+    let mut outer: Option<&[u8]> = None;
+    let folder_too = sorted.into_iter().filter(|file| {
+        let within = outer.and_then(|outer| file.path.strip_prefix(outer));
+        let is_within = within.is_some_and(|rest| rest.starts_with(b"/"));
+        if !is_within {
+            outer = Some(&file.path);
+        }
+        is_within
     });
     list("path: lies within a file", folder_too, flaws);
+}
+
+fn components(file: &File) -> impl Iterator<Item = &[u8]> {
+    file.path.split(|byte| *byte == b'/')
 }
 
 /// Adds one flaw for all these files, if there are any.

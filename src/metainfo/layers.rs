@@ -38,9 +38,12 @@ pub(super) fn check(
             missing += 1;
             continue;
         };
-        let wrong = |problem: String| {
-            Err(MetainfoError::at(KEY, format!("of {}: {problem}", quoted(&file.path))))
+        // The only file of its torrent has no path.
+        let place = match file.path.as_slice() {
+            b"" => String::new(),
+            path => format!("of {}: ", quoted(path)),
         };
+        let wrong = |problem: String| Err(MetainfoError::at(KEY, format!("{place}{problem}")));
         let pieces = file.length().div_ceil(piece_length);
         match layer {
             Value::Bytes(hashes) if hashes.len() as u64 == pieces.saturating_mul(32) => {

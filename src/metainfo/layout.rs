@@ -76,20 +76,22 @@ fn walk(
         push_component(path, entry.key).map_err(|problem| MetainfoError::at(place, problem))?;
         let name = || format!("{place}: {}", quoted(path));
         let below = as_dict(entry.value, name)?;
-        // A file is a folder whose one entry has no name.
-        match below.iter().next() {
-            Some(first) if first.key.is_empty() => {
-                if below.iter().nth(1).is_some() {
-                    return Err(MetainfoError::at(name(), "a file and a folder at once"));
-                }
-                let keys = ["attr", "length", "pieces root", "symlink path"];
-                let described = as_dict(first.value, name)?;
-                let file = Fields::pick(format!("{}: ", name()), described, &keys)?;
-                let length = parse_length(&file)?;
-                let root = parse_root(&file, length)?;
-                layout.push(path.clone(), length, &file, root)?;
+        // A file is a folder whose one entry has no name. That is seen from its first byte: to
+        // decode the entry would be a second walk over all that is below, on every level.
+        if below.raw.starts_with(b"d0:") {
+            let mut entries = below.iter();
+            let described = entries.next().map(|entry| as_dict(entry.value, name)).transpose()?;
+            if entries.next().is_some() {
+                return Err(MetainfoError::at(name(), "a file and a folder at once"));
             }
-            _ => walk(below, place, path, layout)?,
+            let keys = ["attr", "length", "pieces root", "symlink path"];
+            let described = described.unwrap_or(below);
+            let file = Fields::pick(format!("{}: ", name()), described, &keys)?;
+            let length = parse_length(&file)?;
+            let root = parse_root(&file, length)?;
+            layout.push(path.clone(), length, &file, root)?;
+        } else {
+            walk(below, place, path, layout)?;
         }
         path.truncate(before);
     }

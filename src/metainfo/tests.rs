@@ -513,6 +513,24 @@ fn a_torrent_of_v2_must_be_whole() {
 }
 
 #[test]
+fn a_layer_is_padded_to_a_power_of_two_with_hashes_of_nothing() {
+    // Of As, Bs, Cs, Ds and Es in pieces of 32 KiB, computed by other means.
+    let root = b"\xc5\x97\x3e\xf5\x9e\xb8\x08\xfc\x28\xb9\xae\xfc\xf0\xbb\x51\x25\
+          \xa3\xfb\x90\x6a\x04\x4e\xef\xde\xe6\x0c\x4d\x0e\xfe\x9c\x2b\xde";
+    let with = |hashes: &[u8]| {
+        let info = b"9:file treed1:nd0:d6:lengthi163840e11:pieces root32:";
+        let rest = b"eee12:meta versioni2e4:name1:n12:piece lengthi32768e";
+        let layers = [b"e12:piece layersd32:", &root[..], b"160:", hashes, b"ee"].concat();
+        [b"d8:announce15:udp://a.example4:infod", &info[..], root, rest, &layers].concat()
+    };
+    let hashes = [b'A', b'B', b'C', b'D', b'E'].map(|letter| [letter; 32]).concat();
+    assert_eq!(flaws_of(&with(&hashes)), [""; 0]);
+    let hashes = [b'A', b'B', b'C', b'D', b'F'].map(|letter| [letter; 32]).concat();
+    let wanted = "piece layers: not the hashes that the info dictionary means";
+    assert_eq!(error_of(&with(&hashes)), wanted);
+}
+
+#[test]
 fn the_two_halves_of_a_hybrid_must_agree() {
     for (from, to, path) in [
         ("6:lengthi9e4:path", "6:lengthi8e4:path", "dir/small"),
@@ -725,7 +743,8 @@ fn what_is_wrong_with_names_is_told_of_three_files_and_counted() {
     );
     let by_case = "path: another but for case, so the same file on Windows and macOS";
     assert_eq!(of(&["a/B", "A/b", "\u{c9}", "\u{e9}"]), [format!("{by_case}: A/b, \u{e9}")]);
-    assert_eq!(of(&["a", "a/b/c"]), ["path: lies within a file: a/b/c"]);
+    assert_eq!(of(&["a/b/c", "a-b", "a"]), ["path: lies within a file: a/b/c"]);
+    assert_eq!(of(&["a", "a/b", "a/b/c", "ab"]), ["path: lies within a file: a/b, a/b/c"]);
     assert_eq!(of(&["a\\b"]), [r"path: a backslash, which Windows takes for a folder: a\\b"]);
     assert_eq!(of(&["c/a\n"]), [r"path: control characters: c/a\n"]);
     let long = "x".repeat(256);

@@ -172,7 +172,7 @@ fn torrents_of_folders_by_other_programs_are_read_as_they_read_them() {
     for (name, bytes) in [
         ("a/piece.bin", 32 * 1024),
         ("a/piece-and-one.bin", 32 * 1024 + 1),
-        ("a/b/c/d/e/deep.bin", 100_000),
+        ("a/b/c/d/e/deep.bin", 150_000),
         ("caf\u{e9}/\u{1f600}.txt", 5),
         ("one", 1),
     ] {

@@ -76,6 +76,9 @@ fn paths_that_stand_there_twice_are_two_lines() {
         tree(&files, 9),
         ["├─ a  1 byte", "├─ a  2 bytes", "└─ a/  1 file, 3 bytes", "   └─ b  3 bytes"]
     );
+    let files = [1, 2, 3].map(|length| entry(&[b"d", b"a"], length));
+    assert_eq!(tree(&files, 4).len(), 4);
+    assert_eq!(tree(&files, 3), ["└─ d/  3 files, 6 bytes"]);
 }
 
 #[test]
