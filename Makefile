@@ -7,7 +7,7 @@
 # What `make test` drives, as Debian packages: BitTorrent clients, systemd-analyze, strace, what
 # reads man pages and completions, and what README asks the tracker with (hexdump is bsdextrautils').
 CLIENTS := aria2 mktorrent transmission-cli python3-libtorrent systemd strace groff-base mandoc zsh \
-	fish curl bsdextrautils openssl
+	fish curl bsdextrautils openssl fail2ban
 # Links must lead somewhere; to private items they may, since those are documented too.
 RUSTDOC_LINTS := -D warnings -A rustdoc::private_intra_doc_links
 # What stands in the footers of the man pages; packagers set SOURCE_DATE_EPOCH.

@@ -4,6 +4,7 @@
 //! of `rate_limit`. Loopback addresses have no bounds by default, so the tests that need some name
 //! another network that has none.
 
+mod fail2ban;
 mod memory;
 mod panics;
 mod rates;
