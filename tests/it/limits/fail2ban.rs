@@ -14,7 +14,7 @@ fn shipped(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("dist/fail2ban").join(name)
 }
 
-/// The log of a run in which 127.0.0.9 and ::1 are turned away, and write somebody else's address
+/// The log of a run in which two addresses are turned away, and write somebody else's address
 /// where they may, short enough to be quoted whole.
 fn log_of_a_run(format: &str) -> String {
     let options = ["--unlimited-networks", "127.0.0.1", "--log-level", "debug", "--http-engine"];
