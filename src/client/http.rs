@@ -26,7 +26,7 @@ use crate::request::quoted;
 /// Who asks.
 const USER_AGENT: &str = concat!("muster/", env!("CARGO_PKG_VERSION"));
 
-/// Asks one tracker, over one connection for as long as the tracker keeps it.
+/// Asks one tracker; but for queries, over one connection for as long as the tracker keeps it.
 #[derive(Debug)]
 pub struct Caller {
     agent: Agent,
@@ -93,9 +93,11 @@ impl Caller {
     }
 
     /// GETs a URL with parameters behind it, which are not named where it fails: an announce's are
-    /// long and no news to anybody.
+    /// long and no news to anybody. On a connection of its own, as clients do: many trackers close
+    /// theirs without saying so, and a request sent just then would be lost.
     pub fn query(&self, url: &TrackerUrl, parameters: &str) -> Result<Reply, Failure> {
         let request = self.agent.get(url.with_query(parameters).to_string());
+        let request = request.header("connection", "close");
         let reply = request.call().map_err(|error| self.failure(url, error))?;
         self.read(url, reply)
     }
