@@ -45,7 +45,8 @@ fn check_hashes(bytes: &[u8], metainfo: &Metainfo) {
 
 fn check_files(metainfo: &Metainfo) {
     let piece_length = metainfo.piece_length;
-    assert!((PIECE_BYTES_MIN..=PIECE_BYTES_MAX).contains(&piece_length));
+    let smallest = if metainfo.info_hash_v2.is_some() { PIECE_BYTES_MIN } else { 1 };
+    assert!((smallest..=PIECE_BYTES_MAX).contains(&piece_length), "{piece_length}");
     if metainfo.info_hash_v1.is_some() {
         assert_eq!(metainfo.pieces.len() as u64, metainfo.piece_count());
     }

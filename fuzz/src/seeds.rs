@@ -49,7 +49,7 @@ const OTHERS: &[(&str, &[u8])] = &[
     ("query", b"offset=3&limit=9&peers=0&totals=1&format=json"),
 ];
 /// What fuzzing has found, by the target that did.
-const FOUND: &[(&str, &[u8])] = &[];
+const FOUND: &[(&str, &[u8])] = &[("metainfo", b"magnet:?%c&\0c6xl=7t:?et:?%c&xl=7\x10")];
 
 /// Every seed with its target.
 pub fn seeds() -> Vec<(&'static str, Vec<u8>)> {

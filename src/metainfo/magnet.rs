@@ -42,6 +42,8 @@ impl Magnet {
 
 /// What every link begins with.
 const SCHEME: &str = "magnet:?";
+/// The parameters that are read.
+const KEYS: [&str; 4] = ["dn", "tr", "xl", "xt"];
 const V1: &str = "urn:btih:";
 const V2: &str = "urn:btmh:1220";
 
@@ -56,6 +58,10 @@ pub fn parse(text: &str) -> Result<Magnet, String> {
         let (key, value) = parameter.split_once('=').unwrap_or((parameter, ""));
         // Some write xt.1, xt.2 where there are several.
         let key = key.split_once('.').map_or(key, |(key, _)| key);
+        // What a stranger called it would stand in an error as it is.
+        if !KEYS.contains(&key) {
+            continue;
+        }
         // Names are often written as HTML forms write them.
         let value = if key == "dn" { &value.replace('+', " ") } else { value };
         let value = decode(value).map_err(|problem| format!("{key}: {problem}"))?;

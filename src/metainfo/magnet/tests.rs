@@ -88,3 +88,10 @@ fn no_cut_or_mutation_of_a_link_makes_reading_it_panic() {
     }
     assert!(read > 100, "some mutations stay links: {read}");
 }
+
+/// Found by fuzzing: the name of a parameter that nobody reads stood in the error as it came.
+#[test]
+fn a_parameter_that_is_not_read_may_be_called_and_escaped_in_any_way() {
+    let link = "magnet:?\x1b[2J=%c&xt=urn:btih:d1101a2b9d202811a05e8c57c557a20bf974dc8a&so=%";
+    assert!(parse(link).is_ok_and(|magnet| magnet.info_hash_v1.is_some()));
+}
