@@ -38,6 +38,9 @@ test-deps: ## Install what the tests drive: BitTorrent clients, shells, readers 
 	$(SUDO) apt-get update
 	$(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $(CLIENTS)
 
+test-hostile: ## Attack the program for three minutes while clients announce; MINUTES=30 for longer
+	MINUTES=$(MINUTES) cargo test --locked --test hostile
+
 check: ## Check the format, clippy and the documentation; with `make test`, what CI runs
 	cargo fmt --check
 	cargo clippy --locked --all-targets -- -D warnings
