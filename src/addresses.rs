@@ -84,10 +84,13 @@ fn announced(unspecified: IpAddr, host: &[IpAddr]) -> Vec<IpAddr> {
 fn rank(ip: IpAddr) -> (u8, bool, bool) {
     let link_local = matches!(ip, IpAddr::V4(v4) if v4.is_link_local());
     let last_resort = if ip.is_loopback() { 2 } else { u8::from(link_local) };
-    // RFC 6598: addresses of providers, behind their NAT.
-    let shared =
-        matches!(ip, IpAddr::V4(v4) if v4.octets()[0] == 100 && v4.octets()[1] & 0xc0 == 64);
-    (last_resort, ip.is_ipv6(), is_local(ip) || shared)
+    (last_resort, ip.is_ipv6(), is_local(ip) || is_shared(ip))
+}
+
+/// Whether an address is a provider's, behind its NAT: 100.64.0.0/10 (RFC 6598).
+#[must_use]
+pub fn is_shared(ip: IpAddr) -> bool {
+    matches!(ip, IpAddr::V4(v4) if v4.octets()[0] == 100 && v4.octets()[1] & 0xc0 == 64)
 }
 
 #[cfg(test)]

@@ -27,6 +27,7 @@ mod bench;
 mod completions;
 mod create;
 mod decode;
+mod doctor;
 mod file_tree;
 mod gather;
 mod new_file;
@@ -63,6 +64,7 @@ const SUBCOMMANDS: &[Subcommand] = &[
     Subcommand { command: decode::command, run: decode::run },
     #[cfg(target_os = "linux")]
     Subcommand { command: bench::command, run: bench::run },
+    Subcommand { command: doctor::command, run: doctor::run },
     Subcommand { command: completions::command, run: completions::run },
 ];
 
@@ -185,18 +187,25 @@ pub fn command() -> Command {
         .subcommands(SUBCOMMANDS.iter().map(|subcommand| (subcommand.command)()))
 }
 
-/// The arguments of `serve`: those of the table and its own two.
+/// The arguments of `serve`: those that say what is served, and its own one.
 fn serve_arguments() -> Vec<Arg> {
+    let print_config = Arg::new("print-config")
+        .long("print-config")
+        .action(ArgAction::SetTrue)
+        .help("Print the configuration that results, as a commented file, and exit");
+    let mut arguments = tracker_options();
+    arguments.insert(1, print_config);
+    arguments
+}
+
+/// The arguments that say what is served: the file, and the options of the table.
+fn tracker_options() -> Vec<Arg> {
     let config = Arg::new("config")
         .long("config")
         .value_name("FILE")
         .action(ArgAction::Set)
         .help("Read the options from this TOML file [env: MUSTER_CONFIG]");
-    let print_config = Arg::new("print-config")
-        .long("print-config")
-        .action(ArgAction::SetTrue)
-        .help("Print the configuration that results, as a commented file, and exit");
-    [config, print_config].into_iter().chain(OPTIONS.iter().map(argument)).collect()
+    [config].into_iter().chain(OPTIONS.iter().map(argument)).collect()
 }
 
 fn argument(option: &'static ConfigOption) -> Arg {

@@ -36,6 +36,7 @@ use folder::{Folder, Lock, failed};
 use journal::{Entry, Journal};
 use parse::{Intake, Part, Unusable};
 
+pub use folder::readable_bytes_max;
 pub use loaded::Loaded;
 
 /// What a tracker knows, on disk. Shared by every thread.
@@ -318,7 +319,7 @@ fn load_state(
     intake: &mut Intake,
     saves: &mut Saves,
 ) -> Result<Option<(PathBuf, Vec<u8>)>, String> {
-    let bytes_max = folder::readable_bytes_max();
+    let bytes_max = readable_bytes_max();
     let (state, previous) = (folder.state(), folder.previous());
     let mut wanted = false;
     for path in [state, &*previous] {
@@ -402,7 +403,7 @@ fn load_journals(folder: &Folder, intake: &mut Intake, saves: &mut Saves) -> Res
     let generations = folder.generations()?;
     for &generation in generations.iter().filter(|&&generation| generation >= needed) {
         let path = folder.journal(generation);
-        let bytes = folder::read(&path, folder::readable_bytes_max())?.unwrap_or_default();
+        let bytes = folder::read(&path, readable_bytes_max())?.unwrap_or_default();
         let lines = journal::parse_journal(&bytes);
         let bad = !lines.bad.is_empty();
         saves.unsaved |= !lines.entries.is_empty();

@@ -20,7 +20,11 @@ pub(super) fn run(levels: &[&ArgMatches], environment: &[(String, String)]) -> R
     })
 }
 
-fn load(levels: &[&ArgMatches], environment: &[(String, String)]) -> Result<Config, String> {
+/// The configuration from the flags of all levels of the command line, our variables and the file.
+pub(super) fn load(
+    levels: &[&ArgMatches],
+    environment: &[(String, String)],
+) -> Result<Config, String> {
     let by_flag = given(levels, "config").pop();
     let by_variable = || environment.iter().find(|(name, _)| name == "MUSTER_CONFIG");
     let path = by_flag.or_else(|| by_variable().map(|(_, path)| path.clone()));

@@ -294,6 +294,7 @@ pub fn read(path: &Path, bytes_max: u64) -> Result<Option<Vec<u8>>, String> {
 }
 
 /// Half of the host's memory, in bytes: what is read has to fit beside what it becomes.
+#[must_use]
 pub fn readable_bytes_max() -> u64 {
     #[cfg(target_os = "linux")]
     {

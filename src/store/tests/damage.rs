@@ -265,7 +265,7 @@ fn a_file_larger_than_memory_allows_is_refused_with_its_size() {
     let bytes = 1 << 43;
     File::create(scratch.state()).and_then(|file| file.set_len(bytes)).expect("a sparse file");
     let error = opened(&scratch, &tracker()).map(|_| ()).expect_err("too large");
-    let max = folder::readable_bytes_max();
+    let max = readable_bytes_max();
     let wanted = format!(
         "{}: cannot read the state: {bytes} bytes are more than half of this host's memory ({max} \
          bytes); the file is left as it is",
