@@ -414,14 +414,20 @@ fn budget(config: &Config, descriptors: u64) -> Budget {
              process may open: raise the limit (ulimit -n, LimitNOFILE); {share} are used"
         ));
     }
+    let filled = bounds(config);
+    Budget { connections: filled.connections.min(share), ..filled }
+}
+
+/// The bounds as the configuration has them, whatever this process may open.
+#[must_use]
+pub fn bounds(config: &Config) -> Budget {
     let said = Budget {
         torrents: config.max_torrents,
         torrents_per_ip: config.max_torrents_per_ip,
         peers: config.max_peers,
-        connections: asked,
+        connections: config.max_connections,
     };
-    let filled = said.filled(config.max_memory, workers(config.workers));
-    Budget { connections: filled.connections.min(share), ..filled }
+    said.filled(config.max_memory, workers(config.workers))
 }
 
 fn log_bounds(budget: Budget, memory_bytes: u64) {

@@ -7,10 +7,15 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::super::size::{bytes, grouped};
 use super::finding::Finding;
+use crate::budget::Budget;
 use crate::clock::unix_time;
 use crate::config::Config;
 use crate::descriptors;
-use crate::limits::{HTTP_CONNECTIONS_MAX_DEFAULT, PEER_MEMORY_BYTES, TORRENT_MEMORY_BYTES};
+use crate::limits::{
+    CONNECTION_MEMORY_BYTES, HTTP_CONNECTIONS_MAX_DEFAULT, PEER_MEMORY_BYTES, PROCESS_MEMORY_BYTES,
+    TORRENT_MEMORY_BYTES,
+};
+use crate::serve::bounds;
 use crate::store::readable_bytes_max;
 use crate::utc::encode_utc;
 
@@ -27,7 +32,7 @@ pub(super) fn check(config: &Config, saved: Option<SystemTime>, findings: &mut V
     findings.push(judge_clock(unix_time(), built, saved.map(since_1970)));
     findings.push(judge_descriptors(descriptors::raise_limit(), config.max_connections));
     let half = readable_bytes_max();
-    findings.push(judge_memory(config.max_torrents, config.max_peers, half));
+    findings.push(judge_memory(bounds(config), half));
 }
 
 /// Neither the program nor the state can come from the future.
@@ -74,17 +79,19 @@ fn judge_descriptors(limit: u64, max_connections: u32) -> Finding {
     Finding::ok("descriptors", text)
 }
 
-/// All torrents and peers that are allowed, against half of the memory of the host.
-fn judge_memory(max_torrents: u32, max_peers: u32, half: u64) -> Finding {
-    let needed =
-        u64::from(max_torrents) * TORRENT_MEMORY_BYTES + u64::from(max_peers) * PEER_MEMORY_BYTES;
+/// All that the bounds allow, against half of the memory of the host.
+fn judge_memory(bounds: Budget, half: u64) -> Finding {
+    let needed = PROCESS_MEMORY_BYTES
+        + u64::from(bounds.torrents) * TORRENT_MEMORY_BYTES
+        + u64::from(bounds.peers) * PEER_MEMORY_BYTES
+        + u64::from(bounds.connections) * CONNECTION_MEMORY_BYTES;
     let total = half.saturating_mul(2);
     let text = format!(
-        "max-torrents and max-peers take {} when they are reached; this host has {}",
+        "torrents, peers and connections take {} when all bounds are reached; this host has {}",
         bytes(needed),
         bytes(total)
     );
-    let advice = "lower max-peers and max-torrents, or let it swap";
+    let advice = "set max-memory to what it may take";
     if needed > total {
         Finding::problem("memory", text, advice)
     } else if needed > half {
@@ -152,13 +159,20 @@ mod tests {
 
     #[test]
     fn what_may_be_tracked_has_to_fit_the_memory() {
-        let level = |peers, total: u64| judge_memory(0, peers, total / 2).level;
-        assert_eq!(level(1000, 320_000), Level::Ok);
-        assert_eq!(level(1000, 319_998), Level::Warning);
-        assert_eq!(level(1000, 159_998), Level::Problem);
+        let bounds = Budget { torrents: 1000, peers: 10_000, connections: 10, torrents_per_ip: 1 };
+        let needed = PROCESS_MEMORY_BYTES + 800_000 + 1_600_000 + 409_600;
+        let level = |half| judge_memory(bounds, half).level;
+        assert_eq!(level(needed), Level::Ok);
+        assert_eq!(level(needed - 1), Level::Warning);
+        assert_eq!(level(needed / 2 - 1), Level::Problem);
         assert_eq!(
-            judge_memory(200_000, 2_000_000, 1 << 29).text,
-            "max-torrents and max-peers take 457.8 MiB when they are reached; this host has 1 GiB"
+            judge_memory(Budget::default().filled(0, 2), 1 << 28),
+            Finding::problem(
+                "memory",
+                "torrents, peers and connections take 787.8 MiB when all bounds are reached; this \
+                 host has 512 MiB",
+                "set max-memory to what it may take",
+            )
         );
     }
 }

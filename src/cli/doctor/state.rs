@@ -108,8 +108,13 @@ fn check_file(path: &Path, size: u64) -> (Finding, Option<SystemTime>) {
     };
     let tolerance = Tolerance { first_digits: 0, last_digits: 0, same_digits: 40 };
     let max = TRACKED_COUNT_MAX;
-    let limits =
-        TrackerLimits { peer_timeout: u32::MAX, torrents_max: max, peers_max: max, tolerance };
+    let limits = TrackerLimits {
+        peer_timeout: u32::MAX,
+        torrents_max: max,
+        torrents_per_ip_max: max,
+        peers_max: max,
+        tolerance,
+    };
     let tracker = Tracker::new(limits);
     let read = read_state(&content, &tracker, Clock::new().seconds(), unix_time(), u32::MAX);
     let finding = match read {

@@ -159,6 +159,7 @@ const ROOMS: &[Room] = &[
             "config",
             "descriptors",
             "listen",
+            "serve",
             "store",
             "udp::*",
         ],
