@@ -2,7 +2,8 @@
 //!
 //! In each round each way is taken once, one after the other, on as many threads as there are
 //! cores, and the medians over the rounds are printed, with those of each round's ratios, so that
-//! what else the machine does hits all alike. The bounds: SHA-1 of as many bytes from memory, with
+//! what else the machine does hits all alike; beside the time, that of all processors, which a busy
+//! machine changes less. The bounds: SHA-1 of as many bytes from memory, with
 //! the same crate, and reading the same file as muster does without hashing it. mktorrent runs with
 //! the same threads and pieces, where it is installed. First with the file in the page cache, then
 //! with it put out of there before each way. Linux only.
@@ -112,37 +113,59 @@ fn read_file(path: &Path, bytes: u64, threads: u64) {
     });
 }
 
+/// Seconds that all processors have spent on this process and on those it has waited for.
+fn cpu_seconds() -> f64 {
+    let stat = std::fs::read_to_string("/proc/self/stat").expect("Linux");
+    // Behind the name in brackets, which may hold anything: user and system time, own and waited
+    // for, are fields 14 to 17 of proc(5), in hundredths of a second.
+    let (_, fields) = stat.rsplit_once(") ").expect("a name in brackets");
+    let times = fields.split(' ').skip(11).take(4);
+    let ticks: u32 = times.map(|ticks| ticks.parse::<u32>().expect("a number")).sum();
+    f64::from(ticks) / 100.0
+}
+
+/// What a way has taken, in seconds.
+struct Taken {
+    wall: f64,
+    cpu: f64,
+}
+
 fn median(mut numbers: Vec<f64>) -> f64 {
     numbers.sort_by(f64::total_cmp);
     numbers[numbers.len() / 2]
 }
 
-/// The seconds that each way takes, by round; `before` is done before each.
-fn measure(ways: &[Way<'_>], rounds: usize, before: impl Fn()) -> Vec<Vec<f64>> {
+/// What each way takes, by round; `before` is done before each.
+fn measure(ways: &[Way<'_>], rounds: usize, before: impl Fn()) -> Vec<Vec<Taken>> {
     let round = |_| {
-        let seconds = ways.iter().map(|way| {
+        let taken = ways.iter().map(|way| {
             before();
-            let start = Instant::now();
+            let (start, cpu) = (Instant::now(), cpu_seconds());
             (way.take)();
-            start.elapsed().as_secs_f64()
+            Taken { wall: start.elapsed().as_secs_f64(), cpu: cpu_seconds() - cpu }
         });
-        seconds.collect()
+        taken.collect()
     };
     (0..rounds).map(round).collect()
 }
 
 /// Prints the medians of the ways, and of what the first takes for each second of another.
-fn report(title: &str, ways: &[Way<'_>], rounds: &[Vec<f64>], bytes: u64) {
+fn report(title: &str, ways: &[Way<'_>], rounds: &[Vec<Taken>], bytes: u64) {
     println!("{title}");
+    let of = |number: &dyn Fn(&Vec<Taken>) -> f64| median(rounds.iter().map(number).collect());
     for (nth, way) in ways.iter().enumerate() {
-        let seconds = median(rounds.iter().map(|round| round[nth]).collect());
-        let ratio = median(rounds.iter().map(|round| round[0] / round[nth]).collect());
-        let rate = f64::from((bytes / 1_000_000) as u32) / seconds;
-        println!("  {:<28} {seconds:>7.3} s {rate:>7.0} MB/s   x {ratio:.2}", way.name);
+        let (wall, cpu) = (of(&|round| round[nth].wall), of(&|round| round[nth].cpu));
+        let rate = f64::from((bytes / 1_000_000) as u32) / wall;
+        let ratio = of(&|round| round[0].wall / round[nth].wall);
+        let cpu_ratio = of(&|round| round[0].cpu / round[nth].cpu);
+        println!(
+            "  {:<18} {wall:>7.3} s {rate:>6.0} MB/s, {cpu:>6.2} s of processors; muster takes \
+             {ratio:.2} and {cpu_ratio:.2} of that",
+            way.name
+        );
     }
-    // What bounds the work is the slower of the two.
-    let bound = |round: &Vec<f64>| round[0] / round[1].max(round[2]);
-    println!("  muster / the slower bound: {:.2}", median(rounds.iter().map(bound).collect()));
+    let bound = of(&|round| round[0].wall / round[1].wall.max(round[2].wall));
+    println!("  of the slower of SHA-1 and reading muster takes {bound:.2}");
 }
 
 fn main() {
