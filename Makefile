@@ -2,12 +2,15 @@
 
 .DEFAULT_GOAL := help
 .PHONY: help run build config test test-unit test-deps test-hostile check fmt doc man completions \
-	install uninstall tree fuzz fuzz-deps bench-create bench-state bench-udp ci clean
+	install uninstall tree fuzz fuzz-deps bench bench-create \
+	bench-deps bench-scale bench-state bench-udp ci clean
 
 # What `make test` drives, as Debian packages: BitTorrent clients, systemd-analyze, strace, what
 # reads man pages and completions, and what README asks the tracker with (hexdump is bsdextrautils').
 CLIENTS := aria2 mktorrent transmission-cli python3-libtorrent systemd strace groff-base mandoc zsh \
 	fish curl bsdextrautils openssl fail2ban
+# Where the trackers go that `make bench` compares, beside the Debian packages.
+BENCH_DEPS := target/bench-deps
 # Links must lead somewhere; to private items they may, since those are documented too.
 RUSTDOC_LINTS := -D warnings -A rustdoc::private_intra_doc_links
 # What stands in the footers of the man pages; packagers set SOURCE_DATE_EPOCH.
@@ -86,8 +89,23 @@ fuzz: ## Fuzz every parser for TIME=60 seconds each; TARGET=head only one; needs
 fuzz-deps: ## Install cargo-fuzz, which drives libFuzzer; a C++ compiler has to be there
 	cargo install --locked --version 0.13.2 cargo-fuzz
 
+bench: ## Compare the trackers that are installed; ROUNDS=5, README=1 puts the result there
+	cargo bench --locked --bench compare -- compare $(or $(ROUNDS),5) $(if $(README),readme)
+
 bench-create: ## Measure the making of a torrent against mktorrent and bare SHA-1; SIZE=2GiB ROUNDS=5
 	cargo bench --locked --bench create -- $(or $(SIZE),2GiB) $(or $(ROUNDS),5)
+
+bench-deps: ## Install the trackers to compare: opentracker, aquatic (compiled), bittorrent-tracker
+	$(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends opentracker npm
+	for name in aquatic_udp aquatic_http; do \
+		cargo install --locked --root $(BENCH_DEPS) --target-dir $(BENCH_DEPS)/build \
+			--no-default-features --features mimalloc $$name@0.9.0 || exit; \
+	done
+	npm install --no-audit --no-fund --omit=optional --ignore-scripts --prefix $(BENCH_DEPS) \
+		bittorrent-tracker@11.0.2
+
+bench-scale: ## Measure muster at 1,000 to 5 million peers; SIZES="10/1000 1/1000000" (torrents/peers)
+	cargo bench --locked --bench compare -- scale $(SIZES)
 
 bench-state: ## Measure saving and loading a million peers, and announces meanwhile
 	cargo bench --locked --bench state

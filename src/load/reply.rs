@@ -91,6 +91,8 @@ pub fn check_http(bytes: &[u8], ended: bool) -> Result<Option<Answer>, Fault> {
 
 /// The number of peers in a bencoded answer.
 fn check_body(body: &[u8]) -> Result<u32, Fault> {
+    // aquatic ends its replies with an empty line, which is no harm to any client.
+    let body = body.strip_suffix(b"\r\n").unwrap_or(body);
     let value = bencode::decode(body)
         .map_err(|error| malformed(format!("not bencode: {error}: {}", quoted(body))))?;
     let Value::Dict(dict) = value else {
@@ -226,6 +228,13 @@ mod tests {
         ] {
             assert_eq!(check_http(&bytes, false), Err(Fault::new(kind, text)));
         }
+    }
+
+    #[test]
+    fn a_line_end_behind_the_answer_is_let_pass_and_nothing_else_is() {
+        let answer = Answer { peers: 3, closes: false };
+        assert_eq!(check_http(&reply("", &format!("{BODY}\r\n")), false), Ok(Some(answer)));
+        assert!(check_http(&reply("", &format!("{BODY}\n")), false).is_err());
     }
 
     #[test]

@@ -271,10 +271,13 @@ impl Slot {
     ) -> Result<Turn, Trouble> {
         match means.plan.way {
             Way::Keep if !closes => self.phase = Phase::Idle,
-            Way::Each if closes && !ended => {
+            Way::Each if !ended => {
                 self.phase = Phase::Leaving;
-                // Mostly it has closed already.
+                // Mostly it has closed already, whether it says so (or, as opentracker, does not).
                 self.receive(means)?;
+                if !closes {
+                    self.disconnect();
+                }
             }
             _ => self.disconnect(),
         }
