@@ -118,6 +118,7 @@ pub(super) fn run(given: &ArgMatches, _variables: &Variables) -> Result<(), Fail
     }
     let caught = signals::catch().map_err(Failure::Failed)?;
     hash(&mut draft, &spans, threads::asked(given), &caught)?;
+    not_stopped(&caught)?;
     for found in &walked.files {
         found.on_disk.is_unchanged().map_err(Failure::Failed)?;
     }
@@ -125,7 +126,6 @@ pub(super) fn run(given: &ArgMatches, _variables: &Variables) -> Result<(), Fail
     if !draft.is_said_by(&metainfo) {
         return Err(Failure::Failed("what was built is not what was asked for: a bug".to_owned()));
     }
-    not_stopped(&caught)?;
     let torrent = TorrentFile { metainfo, bytes: encoded.len() as u64 };
     match target {
         Target::File(file) => {
@@ -314,7 +314,6 @@ fn hash(draft: &mut Draft, spans: &[Span], threads: usize, caught: &Caught) -> R
     if let Some(error) = failed.into_inner().unwrap_or_else(PoisonError::into_inner) {
         return Err(Failure::Failed(error));
     }
-    not_stopped(caught)?;
     draft.pieces = hashes.into_inner().unwrap_or_else(PoisonError::into_inner);
     Ok(())
 }

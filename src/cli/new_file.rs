@@ -139,6 +139,7 @@ mod tests {
             "{}: there is one already; --force replaces it, -o NAME writes another",
             path.display()
         );
+        assert_eq!(NewFile::at(path.clone(), false).err(), Some(error.clone()), "and early");
         assert_eq!(new.write(b"ours"), Err(error.clone()));
         let part = Part::create(&folder).expect("ours");
         assert_eq!(new.take_name_without_links(&part.path), Err(error));

@@ -180,15 +180,14 @@ impl Walk {
         Ok(())
     }
 
-    /// Why an entry is left out, as far as its name and kind tell.
+    /// Why an entry is left out, as far as its name tells, and whether it is a symlink.
     fn reason_against(&self, name: &[u8], kind: FileType) -> Option<Why> {
         let junk = JUNK.iter().any(|junk| name.eq_ignore_ascii_case(junk));
         match () {
             () if junk && !self.choice.all => Some(Why::Junk),
             () if name.starts_with(b".") && !self.choice.all => Some(Why::Hidden),
             () if kind.is_symlink() && !self.choice.follow_symlinks => Some(Why::Symlink),
-            () if kind.is_symlink() || kind.is_dir() || kind.is_file() => None,
-            () => Some(Why::Special(special(kind))),
+            () => None,
         }
     }
 }
