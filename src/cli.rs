@@ -27,6 +27,7 @@ mod bench;
 mod completions;
 mod create;
 mod decode;
+mod display_width;
 mod doctor;
 mod file_tree;
 mod gather;
@@ -36,9 +37,12 @@ mod piece_length;
 mod progress;
 mod register;
 mod scrape;
+mod screen;
 mod serve;
 mod show;
 mod size;
+mod stats;
+mod stats_table;
 mod threads;
 mod torrent_file;
 mod torrent_json;
@@ -61,6 +65,7 @@ const SUBCOMMANDS: &[Subcommand] = &[
     Subcommand { command: add::command, run: add::run },
     Subcommand { command: announce::command, run: announce::run },
     Subcommand { command: scrape::command, run: scrape::run },
+    Subcommand { command: stats::command, run: stats::run },
     Subcommand { command: decode::command, run: decode::run },
     #[cfg(target_os = "linux")]
     Subcommand { command: bench::command, run: bench::run },

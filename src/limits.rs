@@ -277,6 +277,16 @@ pub const ADD_TIMEOUT_SECONDS_DEFAULT: u32 = 30;
 pub const ADD_JOBS_DEFAULT: u32 = 4;
 /// The range of that.
 pub const ADD_JOBS_RANGE: (u32, u32) = (1, 64);
+/// Torrents that `stats` asks for at once: about 2 MB of them.
+pub const STATS_PAGE_TORRENTS: usize = 4000;
+/// So many with the longest texts there can be, each byte of them escaped.
+pub const STATS_REPLY_BYTES_MAX: usize = 160 * 1024 * 1024;
+/// How often `stats --watch` looks.
+pub const STATS_WATCH_SECONDS_DEFAULT: u32 = 2;
+/// The range of that.
+pub const STATS_WATCH_SECONDS_RANGE: (u32, u32) = (1, 86_400);
+/// How long a watched screen may take to see that a signal has come.
+pub const STATS_KEY_WAIT_MILLIS: u64 = 250;
 /// The torrents that failed are named again at the end, up to so many.
 pub const ADD_FAILED_NAMES_MAX: usize = 10;
 

@@ -28,3 +28,4 @@ mod systemd;
 mod tidy;
 mod torrents;
 mod udp;
+mod watching;
