@@ -28,88 +28,131 @@ const GET: &str = "GET /health HTTP/1.1\r\nHost: t\r\n";
 /// A request that must not be served: one reply is all that comes.
 const NEXT: &str = "GET /health HTTP/1.1\r\nHost: t\r\n\r\n";
 
-/// Header lines behind `POST` or `GET`, what follows the head, and the status of the one reply.
-const FRAMINGS: &[(&str, &str, &str, u16)] = &[
+/// Header lines behind `POST` or `GET`, what follows the head, and the status of the one reply with
+/// the beginning of its words, which tell whether the head was refused or what stood behind it.
+const FRAMINGS: &[(&str, &str, &str, &str)] = &[
     // Lengths beyond what is there or can be.
-    (GET, "Content-Length: 999999999999999\r\n", "", 413),
-    (POST, "Content-Length: 999999999999999\r\n", "", 413),
-    (POST, "Content-Length: 18446744073709551615\r\n", "", 413),
-    (POST, "Content-Length: 18446744073709551616\r\n", "", 400),
-    (POST, "Content-Length: -1\r\n", NEXT, 400),
-    (POST, "Content-Length: +5\r\n", NEXT, 400),
-    (POST, "Content-Length: 0x5\r\n", NEXT, 400),
-    (POST, "Content-Length: 5, 5\r\n", NEXT, 400),
-    (POST, "Content-Length: \r\n", NEXT, 400),
-    (POST, "X-Forwarded-For: 192.0.2.1\r\nContent-Length: 999999999999999\r\n", "", 403),
+    (GET, "Content-Length: 999999999999999\r\n", "", "413 body: none is taken"),
+    (POST, "Content-Length: 999999999999999\r\n", "", "413 body: at most"),
+    (POST, "Content-Length: 18446744073709551615\r\n", "", "413 body: at most"),
+    (POST, "Content-Length: 18446744073709551616\r\n", "", "400 content-length: "),
+    (POST, "Content-Length: -1\r\n", NEXT, "400 content-length: "),
+    (POST, "Content-Length: +5\r\n", NEXT, "400 content-length: "),
+    (POST, "Content-Length: 0x5\r\n", NEXT, "400 content-length: "),
+    (POST, "Content-Length: 5, 5\r\n", NEXT, "400 content-length: "),
+    (POST, "Content-Length: \r\n", NEXT, "400 content-length: "),
+    (
+        POST,
+        "X-Forwarded-For: 192.0.2.1\r\nContent-Length: 999999999999999\r\n",
+        "",
+        "403 only the operator",
+    ),
     // Chunks that announce more than is taken, or are none.
-    (POST, "Transfer-Encoding: chunked\r\n", "ffffffffffffffff\r\n", 413),
-    (POST, "Transfer-Encoding: chunked\r\n", "fffffffffffffffff\r\n", 400),
-    (POST, "Transfer-Encoding: chunked\r\n", "7fffffff\r\nx", 413),
-    (POST, "Transfer-Encoding: chunked\r\n", "-1\r\n", 400),
-    (POST, "Transfer-Encoding: chunked\r\n", "1\r\nxx\r\n0\r\n\r\n", 400),
-    (POST, "X-Forwarded-For: 192.0.2.1\r\nTransfer-Encoding: chunked\r\n", "7fffffff\r\n", 403),
+    (POST, "Transfer-Encoding: chunked\r\n", "ffffffffffffffff\r\n", "413 body: at most"),
+    (
+        POST,
+        "Transfer-Encoding: chunked\r\n",
+        "fffffffffffffffff\r\n",
+        "400 body: a malformed chunk",
+    ),
+    (POST, "Transfer-Encoding: chunked\r\n", "7fffffff\r\nx", "413 body: at most"),
+    (POST, "Transfer-Encoding: chunked\r\n", "-1\r\n", "400 body: a malformed chunk"),
+    (POST, "Transfer-Encoding: chunked\r\n", "1\r\nxx\r\n0\r\n\r\n", "400 body: a malformed chunk"),
+    (
+        POST,
+        "X-Forwarded-For: 192.0.2.1\r\nTransfer-Encoding: chunked\r\n",
+        "7fffffff\r\n",
+        "403 only the operator",
+    ),
     // Requests that a proxy and the tracker could take for different ones.
-    (POST, "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n", "0\r\n\r\n", 400),
-    (POST, "Transfer-Encoding: chunked\r\nContent-Length: 5\r\n", "0\r\n\r\n", 400),
-    (POST, "Content-Length: 5\r\nContent-Length: 6\r\n", "hello", 400),
-    (POST, "Content-Length: 5\r\nContent-Length: 5\r\n", "hello", 400),
-    (POST, "Transfer-Encoding: chunked\r\nTransfer-Encoding: identity\r\n", "0\r\n\r\n", 400),
-    (POST, "Transfer-Encoding: identity, chunked\r\n", "0\r\n\r\n", 400),
-    (POST, "Transfer-Encoding: xchunked\r\n", "0\r\n\r\n", 400),
-    (POST, "Transfer-Encoding: \x0bchunked\r\n", "0\r\n\r\n", 400),
-    (POST, "Transfer-Encoding : chunked\r\n", "0\r\n\r\n", 400),
-    (POST, "Content-Length : 5\r\n", "hello", 400),
-    (POST, "Transfer-Encoding:\r\n chunked\r\n", "0\r\n\r\n", 400),
-    (POST, "X: a\rContent-Length: 5\r\n", "hello", 400),
-    (POST, "X: a\0Content-Length: 5\r\n", "hello", 400),
-    (GET, "Content-Length: 35\r\n", NEXT, 413),
-    (GET, "Transfer-Encoding: chunked\r\n", "0\r\n\r\n", 413),
-    (GET, "Host: u\r\n", NEXT, 400),
-    (GET, "\0: a\r\n", NEXT, 400),
-    (GET, ": a\r\n", NEXT, 400),
-    (GET, "no colon\r\n", NEXT, 400),
+    (
+        POST,
+        "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n",
+        "0\r\n\r\n",
+        "400 content-length: given with",
+    ),
+    (
+        POST,
+        "Transfer-Encoding: chunked\r\nContent-Length: 5\r\n",
+        "0\r\n\r\n",
+        "400 content-length: given with",
+    ),
+    (
+        POST,
+        "Content-Length: 5\r\nContent-Length: 6\r\n",
+        "hello",
+        "400 content-length: given twice",
+    ),
+    (
+        POST,
+        "Content-Length: 5\r\nContent-Length: 5\r\n",
+        "hello",
+        "400 content-length: given twice",
+    ),
+    (
+        POST,
+        "Transfer-Encoding: chunked\r\nTransfer-Encoding: identity\r\n",
+        "0\r\n\r\n",
+        "400 transfer-encoding: given twice",
+    ),
+    (POST, "Transfer-Encoding: identity, chunked\r\n", "0\r\n\r\n", "400 transfer-encoding: "),
+    (POST, "Transfer-Encoding: xchunked\r\n", "0\r\n\r\n", "400 transfer-encoding: "),
+    (POST, "Transfer-Encoding: \x0bchunked\r\n", "0\r\n\r\n", "400 header lines: "),
+    (POST, "Transfer-Encoding : chunked\r\n", "0\r\n\r\n", "400 header lines: "),
+    (POST, "Content-Length : 5\r\n", "hello", "400 header lines: "),
+    (POST, "Transfer-Encoding:\r\n chunked\r\n", "0\r\n\r\n", "400 header lines: "),
+    (POST, "X: a\rContent-Length: 5\r\n", "hello", "400 header lines: "),
+    (POST, "X: a\0Content-Length: 5\r\n", "hello", "400 header lines: "),
+    (GET, "Content-Length: 35\r\n", NEXT, "413 body: none is taken"),
+    (GET, "Transfer-Encoding: chunked\r\n", "0\r\n\r\n", "413 body: none is taken"),
+    (GET, "Host: u\r\n", NEXT, "400 host: given twice"),
+    (GET, "\0: a\r\n", NEXT, "400 header lines: "),
+    (GET, ": a\r\n", NEXT, "400 header lines: "),
+    (GET, "no colon\r\n", NEXT, "400 header lines: "),
 ];
 
 /// What is not even a head, and the status of the one reply.
-const OTHERS: &[(&[u8], u16)] = &[
-    (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0", 505),
-    (b"GET / HTTP/2.0\r\nHost: t\r\n\r\n", 505),
-    (b"GET /\0 HTTP/1.1\r\nHost: t\r\n\r\n", 400),
-    (b"\0\0\0\0\0\0\0\0\r\n\r\n", 400),
-    (b"SSH-2.0-OpenSSH_9.2p1 Debian-2\r\n", 400),
-    (b"\x03\0\0\x13\x0e\xe0\0\0\0\0\0\x01\0\x08\0\x03\0\0\0\n", 400),
-    (b"OPTIONS * HTTP/1.1\r\nHost: t\r\n\r\n", 400),
-    (b"CONNECT example.org:443 HTTP/1.1\r\nHost: t\r\n\r\n", 400),
-    (b"GET http:///announce HTTP/1.1\r\nHost: t\r\n\r\n", 400),
-    (b"GET /announce\r\n\r\n", 400),
+const OTHERS: &[(&[u8], &str)] = &[
+    (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0", "505"),
+    (b"GET / HTTP/2.0\r\nHost: t\r\n\r\n", "505"),
+    (b"GET /\0 HTTP/1.1\r\nHost: t\r\n\r\n", "400"),
+    (b"\0\0\0\0\0\0\0\0\r\n\r\n", "400"),
+    (b"SSH-2.0-OpenSSH_9.2p1 Debian-2\r\n", "400"),
+    (b"\x03\0\0\x13\x0e\xe0\0\0\0\0\0\x01\0\x08\0\x03\0\0\0\n", "400"),
+    (b"OPTIONS * HTTP/1.1\r\nHost: t\r\n\r\n", "400"),
+    (b"CONNECT example.org:443 HTTP/1.1\r\nHost: t\r\n\r\n", "400"),
+    (b"GET http:///announce HTTP/1.1\r\nHost: t\r\n\r\n", "400"),
+    (b"GET /announce\r\n\r\n", "400"),
 ];
 
 /// Sends bytes, expects one reply of a status that says it closes, and the close.
-fn refused(tracker: &Tracker, number: usize, bytes: &[u8], status: u16) {
+fn refused(tracker: &Tracker, number: usize, bytes: &[u8], answer: &str) {
     let shown = bytes[..bytes.len().min(200)].escape_ascii();
     let mut connection = tracker.attacker(7, 1 + (number % 200) as u8);
     connection.send(bytes);
     let reply = connection.reply();
-    assert_eq!((reply.status, reply.says_close()), (status, true), "{shown}: {reply:?}");
+    let (status, words) = answer.split_once(' ').unwrap_or((answer, ""));
+    assert_eq!(reply.status.to_string(), status, "{shown}: {reply:?}");
+    assert!(reply.text().contains(words) && reply.says_close(), "{shown}: {reply:?}");
     connection.expect_end();
 }
 
 pub fn each_is_refused_and_nothing_smuggled(tracker: &Tracker) -> String {
-    let framings = FRAMINGS.iter().map(|(request, lines, body, status)| {
-        (format!("{request}{lines}\r\n{body}").into_bytes(), *status)
+    let framings = FRAMINGS.iter().map(|(request, lines, body, answer)| {
+        (format!("{request}{lines}\r\n{body}").into_bytes(), *answer)
     });
-    let others = OTHERS.iter().map(|(bytes, status)| (bytes.to_vec(), *status));
+    let others = OTHERS.iter().map(|(bytes, answer)| (bytes.to_vec(), *answer));
     let digits = CLIENT_HELLO.lines().collect::<String>();
     let pairs = digits.as_bytes().chunks(2).map(|pair| std::str::from_utf8(pair).expect("hex"));
     let hello = pairs.map(|pair| u8::from_str_radix(pair, 16).expect("hex")).collect();
     let many = format!("{GET}{}\r\n", "A: b\r\n".repeat(10_000)).into_bytes();
     let long = format!("GET /{} HTTP/1.1\r\n", "a".repeat(100_000)).into_bytes();
     let nuls = [GET.as_bytes(), &vec![0; 65_536]].concat();
-    let made = [(hello, 400), (many, 431), (long, 414), (nuls, 400)];
-    let shapes: Vec<(Vec<u8>, u16)> = framings.chain(others).chain(made).collect();
+    let made = [(hello, "400"), (many, "431"), (long, "414"), (nuls, "400")];
+    let shapes: Vec<(Vec<u8>, &str)> = framings.chain(others).chain(made).collect();
     for _ in 0..ROUNDS {
-        for (number, (bytes, status)) in shapes.iter().enumerate() {
-            refused(tracker, number, bytes, *status);
+        for (number, (bytes, answer)) in shapes.iter().enumerate() {
+            refused(tracker, number, bytes, answer);
         }
     }
     format!("{} shapes {ROUNDS} times, one reply each", shapes.len())
