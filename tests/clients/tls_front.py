@@ -1,7 +1,7 @@
 """Speaks TLS in front of a tracker, as a reverse proxy does: tls_front.py PEM HOST PORT.
 
 Prints the port it listens on, on 127.0.0.1, and passes on whatever comes, both ways, until it is
-killed.
+killed. The first request of a connection is said to come from 192.0.2.9, which is nobody's.
 """
 
 import socket
@@ -10,10 +10,16 @@ import sys
 import threading
 
 
-def copy(source, sink):
+FORWARDED = b"\r\nX-Forwarded-For: 192.0.2.9\r\n"
+
+
+def copy(source, sink, line_end=b"\r\n"):
+    """Copies to the end, with `line_end` in place of the first line end."""
     try:
-        while chunk := source.recv(65536):
+        chunk = source.recv(65536).replace(b"\r\n", line_end, 1)
+        while chunk:
             sink.sendall(chunk)
+            chunk = source.recv(65536)
         sink.shutdown(socket.SHUT_WR)
     except OSError:
         pass
@@ -25,7 +31,7 @@ def serve(client, context, tracker):
             with socket.create_connection(tracker) as outside:
                 back = threading.Thread(target=copy, args=(outside, inside), daemon=True)
                 back.start()
-                copy(inside, outside)
+                copy(inside, outside, FORWARDED)
                 back.join()
     except OSError:
         pass

@@ -272,14 +272,16 @@ impl Drop for Killed {
 
 #[cfg(feature = "tls")]
 #[test]
-fn a_tracker_behind_tls_is_told_too() {
+fn a_tracker_behind_tls_is_told_too_by_who_has_its_token() {
     if !is_installed("openssl", &["version"]) || !is_installed(PYTHON, &["--version"]) {
         return;
     }
     let folder = Folder::new();
     let torrent = single("film");
     let path = write(&folder, "film.torrent", &torrent);
-    let server = Server::start(&[]);
+    let token = folder.join("token");
+    std::fs::write(&token, TOKEN).expect("the folder is ours");
+    let server = Server::start(&["--token-file", token.to_str().expect("UTF-8")]);
     let certificate = make_certificates(folder.path());
     let mut front = Command::new(PYTHON);
     front.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/clients/tls_front.py"));
@@ -292,9 +294,32 @@ fn a_tracker_behind_tls_is_told_too() {
     let url = format!("https://127.0.0.1:{}/announce", port.trim());
     let trusted = |folder: &Folder| folder.join("ca.pem").to_str().expect("UTF-8").to_owned();
 
-    let added = muster(&["add", "-t", &url, &path], &[("SSL_CERT_FILE", &trusted(&folder))]);
+    // The front says that it speaks for somebody else, so nobody behind it is the operator.
+    let certificates = trusted(&folder);
+    let stranger = [("SSL_CERT_FILE", certificates.as_str())];
+    let operator = [stranger[0], ("MUSTER_TOKEN", TOKEN)];
+    let page = format!("https://127.0.0.1:{}", port.trim());
+    let refused = muster(&["add", "-t", &url, &path], &stranger);
+    assert_eq!(
+        refused.stderr,
+        format!(
+            "muster: {path}: {page}/add_torrent_info: answered 403: only the operator may do this: \
+             from the tracker's own host and not through a proxy, or with the header \
+             Authorization: Bearer TOKEN; give the operator's token with --token-file FILE or in \
+             MUSTER_TOKEN\nmuster: 1 failed: {path}\n"
+        )
+    );
+    let wrong = [stranger[0], ("MUSTER_TOKEN", "a-token-of-another-test")];
+    let refused = muster(&["add", "-t", &url, &path], &wrong).stderr;
+    assert!(refused.contains(" operator's token; is it the token of this tracker?"), "{refused}");
+    let added = muster(&["add", "-t", &url, &path], &operator);
     assert_eq!((added.code, added.stderr.as_str()), (Some(0), ""), "{added:?}");
     assert_eq!(stats(&server, &torrent.hash)["name"], "film");
+    // So does `muster stats`.
+    let totals = muster(&["stats", &url], &stranger).stdout;
+    assert!(totals.starts_with("1 torrent, 0 seeders, 0 leechers\nThe torrents"), "{totals}");
+    let table = muster(&["stats", &url], &operator).stdout;
+    assert!(table.contains("\nfilm           0         0          0  7 bytes\n"), "{table}");
     // A certificate that nobody vouches for is refused once: it would be again.
     let other = Folder::new();
     make_certificates(other.path());
