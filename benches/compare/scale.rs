@@ -2,8 +2,8 @@
 //! load and a sweep take, and what an idle tracker does.
 //!
 //! Each size has a process of its own, filled over UDP by peers that name an address each, then
-//! measured. The largest holds five million peers, about a gigabyte with the copies that a save
-//! makes. Everything is started, measured and ended one after the other.
+//! measured. The largest holds five million peers in 400 MB and saves them to a file of 1 GB.
+//! Everything is started, measured and ended one after the other; all of it takes ten minutes.
 
 use std::fmt::Write as _;
 use std::fs;
