@@ -169,7 +169,7 @@ mod tests {
             judge_memory(Budget::default().filled(0, 2), 1 << 28),
             Finding::problem(
                 "memory",
-                "torrents, peers and connections take 787.8 MiB when all bounds are reached; this \
+                "torrents, peers and connections take 793.8 MiB when all bounds are reached; this \
                  host has 512 MiB",
                 "set max-memory to what it may take",
             )
