@@ -88,7 +88,8 @@ pub struct File {
     pub executable: bool,
     /// Whether file managers hide it (BEP 47).
     pub hidden: bool,
-    /// What it is a symbolic link to (BEP 47), as a path below the torrent's name.
+    /// What it is a symbolic link to (BEP 47), as a path below the torrent's name, from there and
+    /// not from the link's folder; empty for the torrent's own folder.
     pub symlink: Option<Vec<u8>>,
     /// The root of its hash tree in v2; an empty file has none.
     pub pieces_root: Option<[u8; 32]>,

@@ -11,7 +11,7 @@
 )]
 
 use super::fields::{Fields, as_bytes, as_dict};
-use super::path::push_component;
+use super::path::{Tree, follow, push_component};
 use super::{File, MetainfoError};
 use crate::bencode::Dict;
 use crate::limits::{CONTENT_BYTES_MAX, METAINFO_FILES_MAX, METAINFO_PATHS_BYTES_MAX};
@@ -41,7 +41,7 @@ pub(super) fn parse_v1(info: &Fields<'_>) -> Result<Vec<File>, MetainfoError> {
             }
         }
     }
-    Ok(layout.files)
+    Ok(layout.finish())
 }
 
 /// The files of v2, each at the beginning of a piece. `name` is the torrent's own: a tree of this
@@ -56,12 +56,13 @@ pub(super) fn parse_v2(
     let mut layout = Layout { piece_length: Some(piece_length), ..Layout::default() };
     let mut path = Vec::new();
     walk(tree, &place, &mut path, &mut layout)?;
-    if let [only] = layout.files.as_mut_slice()
+    let mut files = layout.finish();
+    if let [only] = files.as_mut_slice()
         && only.path == name
     {
         only.path.clear();
     }
-    Ok(layout.files)
+    Ok(files)
 }
 
 /// Appends the files below one folder of the tree. The decoder bounds the depth.
@@ -132,6 +133,40 @@ fn parse_path(file: &Fields<'_>, key: &str) -> Result<Option<Vec<u8>>, MetainfoE
     Ok(Some(path))
 }
 
+/// Where a symbolic link leads.
+struct Link {
+    /// As it is meant from the link's own folder, as libtorrent writes it.
+    from_folder: Vec<u8>,
+    /// As it is meant from the root, as BEP 47 has it; `None` where that is no path below it.
+    from_root: Option<Vec<u8>>,
+}
+
+/// The link at `path`, if the file is one; an error if that leads out of the torrent's folder.
+fn parse_link(file: &Fields<'_>, path: &[u8]) -> Result<Option<Link>, MetainfoError> {
+    let key = "symlink path";
+    let Some(list) = file.list(key)? else { return Ok(None) };
+    let wrong = |problem: String| file.wrong(key, problem);
+    let folder = path.iter().rposition(|byte| *byte == b'/').and_then(|end| path.get(..end));
+    let mut from_folder = folder.unwrap_or_default().to_vec();
+    let mut from_root = Some(Vec::new());
+    let mut is_empty = true;
+    for component in list.iter() {
+        let component = as_bytes(component, || file.name_of(key))?;
+        is_empty = false;
+        if matches!(component, b"." | b"..") {
+            from_root = None;
+        }
+        follow(&mut from_folder, component).map_err(wrong)?;
+        if let Some(from_root) = &mut from_root {
+            push_component(from_root, component).map_err(wrong)?;
+        }
+    }
+    if is_empty {
+        return Err(wrong("an empty list".to_owned()));
+    }
+    Ok(Some(Link { from_folder, from_root }))
+}
+
 /// The files so far.
 #[derive(Default)]
 struct Layout {
@@ -140,8 +175,10 @@ struct Layout {
     end: u64,
     /// That of v2, where each file begins with a piece.
     piece_length: Option<u64>,
-    /// Bytes of all paths.
+    /// Bytes of all paths, those of links included.
     path_bytes: usize,
+    /// For each symbolic link its file's index, and where it leads by BEP 47.
+    links: Vec<(usize, Vec<u8>)>,
 }
 
 impl Layout {
@@ -165,11 +202,16 @@ impl Layout {
         };
         let end = start.checked_add(length).filter(|end| *end <= CONTENT_BYTES_MAX);
         self.end = end.ok_or_else(too_much)?;
-        self.path_bytes += path.len();
+        let link = parse_link(described, &path)?;
+        self.path_bytes += path.len() + link.as_ref().map_or(0, |link| link.from_folder.len());
         if self.files.len() == METAINFO_FILES_MAX || self.path_bytes > METAINFO_PATHS_BYTES_MAX {
             let count = self.files.len();
             return Err(described.wrong("length", format!("too much to read after {count} files")));
         }
+        let symlink = link.map(|link| {
+            self.links.extend(link.from_root.map(|path| (self.files.len(), path)));
+            link.from_folder
+        });
         let attributes = described.bytes("attr")?.unwrap_or_default();
         self.files.push(File {
             path,
@@ -177,10 +219,25 @@ impl Layout {
             padding: attributes.contains(&b'p'),
             executable: attributes.contains(&b'x'),
             hidden: attributes.contains(&b'h'),
-            symlink: parse_path(described, "symlink path")?,
+            symlink,
             pieces_root,
         });
         Ok(())
+    }
+
+    /// All files, where each link leads decided: to what the torrent has by that path (BEP 47), or
+    /// else from the link's folder, as libtorrent writes it and, in this order, reads it.
+    fn finish(mut self) -> Vec<File> {
+        if !self.links.is_empty() {
+            let tree = Tree::of(&self.files);
+            self.links.retain(|(_, path)| tree.has(path));
+        }
+        for (index, path) in self.links {
+            if let Some(file) = self.files.get_mut(index) {
+                file.symlink = Some(path);
+            }
+        }
+        self.files
     }
 }
 

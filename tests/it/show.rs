@@ -193,8 +193,11 @@ fn empty_files_links_and_names_in_no_encoding_are_read_as_other_programs_wrote_t
     let content = folder.join("content");
     write(content.join("data"), 70_000);
     write(content.join("empty"), 0);
+    write(content.join("sub/below"), 7);
     write(content.join(OsStr::from_bytes(b"raw\xfe\xff")), 3);
-    std::os::unix::fs::symlink("data", content.join("link")).expect("the folder is ours");
+    for (to, link) in [("data", "link"), ("../data", "sub/up"), ("below", "sub/beside")] {
+        std::os::unix::fs::symlink(to, content.join(link)).expect("the folder is ours");
+    }
     make_torrents(&content, folder.path());
     for program in ["mktorrent", "transmission"] {
         let torrent = folder.join(&format!("{program}.torrent"));
@@ -214,7 +217,8 @@ fn empty_files_links_and_names_in_no_encoding_are_read_as_other_programs_wrote_t
             assert_eq!(ours[key], theirs[key], "{key} of {}", theirs["file"]);
         }
         let links: Vec<_> = theirs["files"].as_array().expect("a list").iter().collect();
-        assert!(links.iter().any(|file| file["symlink"] == "content/data"), "{theirs}");
+        let to = |path: &str| links.iter().filter(|file| file["symlink"] == path).count();
+        assert_eq!((to("content/data"), to("content/sub/below")), (2, 1), "{theirs}");
     }
 }
 
