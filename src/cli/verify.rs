@@ -18,7 +18,7 @@ use super::progress::Progress;
 use super::size::{bytes, counted, grouped};
 use super::torrent_json::{line_of, put_text};
 use super::{Failure, Variables, print, threads, torrent_file};
-use crate::content::check::{FileReport, Report, State, check, locate};
+use crate::content::check::{FileReport, Report, State, check, endless_padding, locate};
 use crate::content::shown;
 use crate::limits::VERIFY_LINES_MAX;
 use crate::metainfo::Metainfo;
@@ -80,11 +80,17 @@ pub(super) fn run(given: &ArgMatches, _variables: &Variables) -> Result<(), Fail
             torrent_file::shown(path("torrent"))
         )));
     }
-    let given_root = PathBuf::from(path("path"));
-    if let Err(error) = std::fs::metadata(&given_root) {
-        return Err(Failure::Failed(format!("{}: {error}", shown(&given_root))));
+    if let Some(padding) = endless_padding(metainfo) {
+        return Err(Failure::Failed(format!(
+            "{}: {}: padding of {} where a piece is {}; padding only fills up a piece, so this \
+             torrent is not worth the hours it would take to check",
+            torrent_file::shown(path("torrent")),
+            printable(&padding.path),
+            bytes(padding.length()),
+            bytes(metainfo.piece_length)
+        )));
     }
-    let root = locate(metainfo, &given_root);
+    let root = root(metainfo, &PathBuf::from(path("path"))).map_err(Failure::Failed)?;
     let progress = Progress::of_bytes(metainfo.length());
     let report = check(metainfo, &root, threads::asked(given), &AtomicBool::new(false), &|more| {
         progress.advance(more);
@@ -97,6 +103,19 @@ pub(super) fn run(given: &ArgMatches, _variables: &Variables) -> Result<(), Fail
         print(&text(metainfo, &root, &report, given.get_flag("files")))?;
     }
     if report.is_whole() { Ok(()) } else { Err(Failure::Reported) }
+}
+
+/// Where the files are, if `given` can be that place.
+fn root(metainfo: &Metainfo, given: &Path) -> Result<PathBuf, String> {
+    let there = std::fs::metadata(given).map_err(|error| format!("{}: {error}", shown(given)))?;
+    if !there.is_dir() && !metainfo.is_single_file() {
+        let (given, name) = (shown(given), printable(&metainfo.name));
+        return Err(format!(
+            "{given}: not a folder, and the torrent's content is one: {name}; give that, or the \
+             folder it is in"
+        ));
+    }
+    Ok(locate(metainfo, given))
 }
 
 /// A word for each state, the same in text and JSON.
@@ -133,7 +152,7 @@ fn text(metainfo: &Metainfo, root: &Path, report: &Report, all: bool) -> String 
         let size = bytes(metainfo.size());
         let _ = writeln!(text, "{root}: whole: {files}, {size}, {pieces}");
     } else {
-        let (done, size) = (bytes(report.bytes_whole), bytes(metainfo.length()));
+        let (done, size) = (bytes(report.bytes_whole), bytes(metainfo.size()));
         let whole_pieces = grouped(report.pieces_whole);
         let _ = writeln!(
             text,
@@ -148,13 +167,13 @@ fn text(metainfo: &Metainfo, root: &Path, report: &Report, all: bool) -> String 
 fn details(metainfo: &Metainfo, file: &FileReport) -> String {
     let name = if file.path.is_empty() { &metainfo.name } else { &file.path };
     let mut text = printable(name);
-    let expected = grouped(file.bytes);
+    let expected = || counted(file.bytes, "byte");
     // A write to a String cannot fail.
     let _ = match &file.state {
         State::Whole | State::Missing => write!(text, "  {}", bytes(file.bytes)),
-        State::TooShort(found) => write!(text, "  {} of {expected} bytes", grouped(*found)),
+        State::TooShort(found) => write!(text, "  {} of {}", grouped(*found), expected()),
         State::TooLong(found) => {
-            write!(text, "  {} bytes instead of {expected}", grouped(*found))
+            write!(text, "  {} instead of {}", counted(*found, "byte"), grouped(file.bytes))
         }
         State::NoFile(what) => write!(text, "  {what}"),
         State::Unreadable(error) => write!(text, "  {error}"),
@@ -205,7 +224,7 @@ fn encode(metainfo: &Metainfo, root: &Path, report: &Report) -> Map<String, Valu
     put("whole", json!(report.is_whole()));
     put("piece_count", json!(report.pieces));
     put("pieces_whole", json!(report.pieces_whole));
-    put("length", json!(metainfo.length()));
+    put("length", json!(metainfo.size()));
     put("bytes_whole", json!(report.bytes_whole));
     put("files", files.collect());
     object

@@ -4,12 +4,15 @@
 //! seen to lead nowhere else. Symlinks on the way are followed: they are the doing of whoever owns
 //! the folder, who keeps the files elsewhere. What is no regular file is not opened. Of a file that
 //! is too short the pieces that are there are checked, of one that is too long those of the
-//! torrent's length.
+//! torrent's length. A symlink of the torrent's own (BEP 47) is no file: it is whole when it leads
+//! to the place that the torrent names, whatever is there.
 
+use std::cmp::Ordering as CmpOrdering;
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::fs::Metadata;
 use std::io::ErrorKind;
-use std::ops::RangeInclusive;
+use std::ops::{Range, RangeInclusive};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
@@ -29,7 +32,7 @@ pub struct Report {
     pub pieces_whole: u64,
     /// Pieces there are.
     pub pieces: u64,
-    /// Bytes in whole pieces, of the torrent's bytes with their padding.
+    /// Bytes of files in whole pieces, without padding.
     pub bytes_whole: u64,
 }
 
@@ -78,25 +81,47 @@ pub enum State {
 }
 
 /// Where the files of a torrent are, if `given` is either the content itself or the folder that
-/// holds it: whichever has more of them.
+/// holds it: whichever has more files of the right length, or else more of its files at all, or
+/// else has the torrent's name.
 #[must_use]
 pub fn locate(metainfo: &Metainfo, given: &Path) -> PathBuf {
-    let inside = given.join(std::ffi::OsStr::from_bytes(&metainfo.name));
+    let inside = given.join(OsStr::from_bytes(&metainfo.name));
     if metainfo.is_single_file() {
         return if given.is_dir() { inside } else { given.to_owned() };
     }
-    let found = |root: &Path| {
-        let right = |file: &&File| {
-            std::fs::metadata(place(root, file)).is_ok_and(|is| is.len() == file.length())
-        };
-        real(metainfo).filter(right).count()
+    let named = || {
+        // The folder one is in, `.`, has a name too.
+        let real = given.canonicalize();
+        let names = [given.file_name(), real.as_deref().ok().and_then(Path::file_name)];
+        names.contains(&Some(OsStr::from_bytes(&metainfo.name)))
     };
-    let named = given.file_name().is_some_and(|name| name.as_bytes() == metainfo.name);
-    match (found(given), found(&inside)) {
-        (own, below) if own == below && named => given.to_owned(),
-        (own, below) if own > below => given.to_owned(),
+    match found(metainfo, given).cmp(&found(metainfo, &inside)) {
+        CmpOrdering::Greater => given.to_owned(),
+        CmpOrdering::Equal if named() => given.to_owned(),
         _ => inside,
     }
+}
+
+/// How many files there are below `root` that have the right length, and how many at all.
+fn found(metainfo: &Metainfo, root: &Path) -> (usize, usize) {
+    let mut count = (0, 0);
+    for file in real(metainfo) {
+        let path = place(root, file);
+        if file.symlink.is_some() {
+            count.1 += usize::from(std::fs::symlink_metadata(path).is_ok());
+        } else if let Ok(there) = std::fs::metadata(path) {
+            count.0 += usize::from(there.is_file() && there.len() == file.length());
+            count.1 += 1;
+        }
+    }
+    count
+}
+
+/// What of a torrent would keep all cores busy for next to no bytes: padding fills up a piece (BEP
+/// 47), and a piece of nothing else would be zeros that somebody wants hashed.
+#[must_use]
+pub fn endless_padding(metainfo: &Metainfo) -> Option<&File> {
+    metainfo.files.iter().find(|file| file.padding && file.length() >= metainfo.piece_length)
 }
 
 /// Checks the files of a v1 or hybrid torrent below `root` (see [`locate`]) on so many threads.
@@ -177,11 +202,10 @@ impl Layout {
             self.states.push(State::Whole);
             return;
         }
-        if file.symlink.is_some() {
-            // It has no bytes (BEP 47); what it leads to is a file of the torrent itself.
-            let there = std::fs::symlink_metadata(&path).is_ok();
+        if let Some(target) = &file.symlink {
+            // It has no bytes; what it leads to may be a file of the torrent itself.
             add(bytes, Source::Absent);
-            self.states.push(if there { State::Whole } else { State::Missing });
+            self.states.push(link_looks(&path, file, target));
             return;
         }
         let metadata = std::fs::metadata(&path);
@@ -202,12 +226,46 @@ impl Layout {
     }
 }
 
+/// How a symlink is that the torrent has, leading to `target`, a path below its name.
+fn link_looks(path: &Path, file: &File, target: &[u8]) -> State {
+    match std::fs::read_link(path) {
+        Ok(link) if leads_to(&file.path, link.as_os_str().as_bytes(), target) => State::Whole,
+        Ok(_) => State::NoFile("a symlink to another place"),
+        Err(error) if is_absence(&error) => State::Missing,
+        // What is said of whatever is no symlink.
+        Err(error) if error.kind() == ErrorKind::InvalidInput => State::NoFile("not a symlink"),
+        Err(error) => State::Unreadable(cannot_read(path, &error)),
+    }
+}
+
+/// Whether a link at one path below a folder leads to another path below that folder, as far as
+/// its text tells.
+fn leads_to(at: &[u8], link: &[u8], target: &[u8]) -> bool {
+    let mut path: Vec<&[u8]> = at.split(|&byte| byte == b'/').collect();
+    path.pop();
+    if link.starts_with(b"/") {
+        return false;
+    }
+    for name in link.split(|&byte| byte == b'/') {
+        match name {
+            b"" | b"." => {}
+            b".." if path.is_empty() => return false,
+            b".." => drop(path.pop()),
+            name => path.push(name),
+        }
+    }
+    path.join(&b'/') == target
+}
+
+/// Whether an error says that there is nothing at that path.
+fn is_absence(error: &std::io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory)
+}
+
 /// How a file is, as far as a look at it tells.
 fn looks(path: &Path, bytes: u64, metadata: &std::io::Result<Metadata>) -> State {
     match metadata {
-        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
-            State::Missing
-        }
+        Err(error) if is_absence(error) => State::Missing,
         Err(error) => State::Unreadable(cannot_read(path, error)),
         Ok(metadata) if metadata.is_dir() => State::NoFile("a folder, not a file"),
         Ok(metadata) if !metadata.is_file() => State::NoFile(special(metadata.file_type())),
@@ -220,7 +278,7 @@ fn looks(path: &Path, bytes: u64, metadata: &std::io::Result<Metadata>) -> State
 fn place(root: &Path, file: &File) -> PathBuf {
     match file.path.as_slice() {
         [] => root.to_owned(),
-        below => root.join(std::ffi::OsStr::from_bytes(below)),
+        below => root.join(OsStr::from_bytes(below)),
     }
 }
 
@@ -231,12 +289,12 @@ fn real(metainfo: &Metainfo) -> impl Iterator<Item = &File> {
 
 fn report(metainfo: &Metainfo, states: Vec<State>, verdicts: &[u8]) -> Report {
     let piece_bytes = metainfo.piece_length;
+    let verdict = |piece: u64| verdicts.get(piece as usize).copied().unwrap_or(ABSENT);
     let files = metainfo.files.iter().zip(states).filter(|(file, _)| !file.padding);
     let files = files.map(|(file, mut state)| {
         let range = &file.range;
         let pieces =
             (!range.is_empty()).then(|| range.start / piece_bytes..=(range.end - 1) / piece_bytes);
-        let verdict = |piece: u64| verdicts.get(piece as usize).copied().unwrap_or(ABSENT);
         let bad = || pieces.iter().flat_map(Clone::clone).filter(|&piece| verdict(piece) != WHOLE);
         if state == State::Whole && bad().any(|piece| verdict(piece) == DAMAGED) {
             state = State::Damaged;
@@ -252,17 +310,21 @@ fn report(metainfo: &Metainfo, states: Vec<State>, verdicts: &[u8]) -> Report {
         }
     });
     let files = files.collect();
-    let whole = verdicts.iter().zip(0..).filter(|(verdict, _)| **verdict == WHOLE);
-    let bytes = |piece: u64| {
-        let start = piece * piece_bytes;
-        (start + piece_bytes).min(metainfo.length()) - start
-    };
     Report {
         files,
-        pieces_whole: whole.clone().count() as u64,
+        pieces_whole: (0..verdicts.len() as u64).filter(|piece| verdict(*piece) == WHOLE).count()
+            as u64,
         pieces: verdicts.len() as u64,
-        bytes_whole: whole.map(|(_, piece)| bytes(piece)).sum(),
+        bytes_whole: real(metainfo).map(|file| bytes_whole(file, piece_bytes, &verdict)).sum(),
     }
+}
+
+/// Bytes of a file that lie in whole pieces.
+fn bytes_whole(file: &File, piece_bytes: u64, verdict: &impl Fn(u64) -> u8) -> u64 {
+    let Range { start, end } = file.range;
+    let pieces = start / piece_bytes..end.div_ceil(piece_bytes);
+    let whole = pieces.filter(|&piece| verdict(piece) == WHOLE);
+    whole.map(|piece| end.min((piece + 1) * piece_bytes) - start.max(piece * piece_bytes)).sum()
 }
 
 /// Numbers in their order, as ranges without gaps.

@@ -387,3 +387,82 @@ fn the_content_is_found_whether_it_or_its_folder_is_named() {
     fs::create_dir(&root).expect("ours");
     assert_eq!(locate(&album, &root), root);
 }
+
+#[test]
+fn files_of_the_wrong_length_are_found_too_in_whichever_folder_they_are() {
+    let folder = Folder::new();
+    let photos = torrent("photos", &[("a", 50_000), ("b", 30_000)]);
+    for (root, given) in [("dl", "dl"), ("dl/photos", "dl"), ("photos", "photos"), ("photos", "")] {
+        let root = folder.0.join(root);
+        fs::create_dir_all(&root).expect("ours");
+        for (name, bytes) in [("a", 40_000), ("b", 20_000)] {
+            fs::write(root.join(name), noise(bytes)).expect("ours");
+        }
+        let given = folder.0.join(given);
+        assert_eq!(locate(&photos, &given), root, "{}", given.display());
+        let states = [State::TooShort(40_000), State::TooShort(20_000)];
+        let report = checked(&photos, &root);
+        assert_eq!(report.files.into_iter().map(|file| file.state).collect::<Vec<_>>(), states);
+        fs::remove_dir_all(root).expect("ours");
+    }
+    // By its name where there is none of them, also when that is not written.
+    let root = folder.0.join("photos");
+    fs::create_dir(&root).expect("ours");
+    for given in [root.clone(), root.join("."), root.join("x/..")] {
+        fs::create_dir_all(root.join("x")).expect("ours");
+        assert_eq!(locate(&photos, &given), given);
+    }
+}
+
+#[test]
+fn a_symlink_is_whole_when_it_leads_where_the_torrent_says_and_only_then() {
+    let folder = Folder::new();
+    let head = b"d4:infod5:filesld6:lengthi5e4:pathl1:a1:ceed4:attr1:l6:lengthi0e4:pathl1:b4:linke\
+                 12:symlink pathl1:a1:ceee4:name3:set12:piece lengthi16384e6:pieces20:";
+    let mut bytes = head.to_vec();
+    bytes.extend(Sha1::digest(noise(5)));
+    bytes.extend(b"ee");
+    let metainfo = Metainfo::parse(&bytes).expect("a torrent");
+    assert_eq!(metainfo.files[1].symlink.as_deref(), Some(&b"a/c"[..]));
+    folder.write("a/c", &noise(5));
+    fs::create_dir(folder.0.join("b")).expect("ours");
+    let at = folder.0.join("b/link");
+    let state = || checked(&metainfo, &folder.0).files[1].state.clone();
+    assert_eq!(state(), State::Missing);
+    for right in ["../a/c", "./../b/../a/c"] {
+        symlink(right, &at).expect("ours");
+        assert_eq!(state(), State::Whole, "{right}");
+        fs::remove_file(&at).expect("ours");
+    }
+    let absolute = folder.0.join("a/c");
+    let absolute = absolute.to_str().expect("text");
+    for other in ["a/c", "nowhere", "/etc/passwd", absolute, "../a", "../../../a/c"] {
+        symlink(other, &at).expect("ours");
+        assert_eq!(state(), State::NoFile("a symlink to another place"), "{other}");
+        fs::remove_file(&at).expect("ours");
+    }
+    folder.write("b/link", b"");
+    assert_eq!(state(), State::NoFile("not a symlink"));
+    fs::remove_file(&at).expect("ours");
+    fs::create_dir(&at).expect("ours");
+    assert_eq!(state(), State::NoFile("not a symlink"));
+}
+
+#[test]
+fn a_file_that_changes_after_it_was_read_is_not_said_to_be_whole() {
+    let folder = Folder::new();
+    let metainfo = torrent("film", &[("", 40_000)]);
+    let path = folder.write("film", &noise(40_000));
+    let left = AtomicU64::new(40_000);
+    let append = |more| {
+        if left.fetch_sub(more, Ordering::Relaxed) == more {
+            fs::write(&path, noise(40_001)).expect("ours");
+        }
+    };
+    let report = check(&metainfo, &path, 1, &AtomicBool::new(false), &append).expect("a thread");
+    let error = format!(
+        "{}: another program changed it meanwhile; try again when nothing writes to it",
+        path.display()
+    );
+    assert_eq!(report.files[0].state, State::Unreadable(error));
+}

@@ -379,7 +379,7 @@ fn an_empty_file_makes_a_torrent_with_a_note() {
     assert_eq!(verified, "./a: whole: 1 file, 0 bytes, 0 pieces\n");
     fs::write(folder.join("a"), noise(1)).expect("ours");
     let longer = muster(folder.path(), &["verify", "a.torrent", "a"]);
-    let said = "too long    a  1 bytes instead of 0\na: not whole: 0 of 0 pieces (0 bytes of 0 \
+    let said = "too long    a  1 byte instead of 0\na: not whole: 0 of 0 pieces (0 bytes of 0 \
                 bytes), 0 of 1 file\n";
     assert_eq!((longer.code, longer.stdout.as_str()), (Some(1), said));
 }

@@ -277,6 +277,10 @@ fn the_padding_of_a_hybrid_torrent_is_zeros_and_v2_alone_is_refused() {
     let verified = muster_silently(folder.path(), &["verify", "--files", "hybrid", "set"]);
     assert!(!verified.contains(".pad"), "padding is no file of anybody's: {verified}");
     assert!(verified.ends_with("set: whole: 4 files, 160 KiB, 7 pieces\n"), "{verified}");
+    damage(&folder.join("set/b/c"), 0);
+    let damaged = muster(folder.path(), &["verify", "hybrid", "set"]).stdout;
+    let said = "set: not whole: 6 of 7 pieces (160 KiB of 160 KiB), 3 of 4 files\n";
+    assert!(damaged.ends_with(said), "of the files alone, without padding: {damaged}");
 
     make("v2");
     let refused = muster(folder.path(), &["verify", "v2", "set"]);

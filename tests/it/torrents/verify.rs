@@ -147,3 +147,47 @@ fn a_folder_that_is_not_there_is_an_error_and_no_missing_files() {
     assert_eq!((ran.code, ran.stderr.as_str(), ran.stdout.as_str()), (Some(1), error, ""));
     assert_eq!(muster(folder.path(), &["verify", "set.torrent"]).code, Some(2));
 }
+
+#[test]
+fn the_folder_one_is_in_is_the_content_though_none_of_its_files_has_the_right_length() {
+    let folder = set();
+    for (name, bytes) in [("a", 40_000), ("b/c", 5), ("d", 1), ("e", 1)] {
+        let path = folder.join("set").join(name);
+        fs::File::options().write(true).open(path).expect("ours").set_len(bytes).expect("ours");
+    }
+    let said = "too short   a  40,000 of 50,000 bytes  pieces 2-3 of 0-3\n\
+                too short   b/c  5 of 100,000 bytes  pieces 3-9 of 3-9\n\
+                too short   d  1 of 20,000 bytes  pieces 9-10 of 9-10\n\
+                too short   e  1 of 7 bytes  pieces 10 of 10\n\
+                .: not whole: 2 of 11 pieces (32 KiB of 166 KiB), 0 of 4 files\n";
+    let ran = muster(&folder.join("set"), &["verify", "../set.torrent", "."]);
+    assert_eq!((ran.code, ran.stdout.as_str(), ran.stderr.as_str()), (Some(1), said, ""));
+}
+
+#[test]
+fn a_file_is_not_looked_into_for_a_folder() {
+    let folder = set();
+    let ran = muster(folder.path(), &["verify", "set.torrent", "set/a"]);
+    let error = "muster: set/a: not a folder, and the torrent's content is one: set; give that, \
+                 or the folder it is in\n";
+    assert_eq!((ran.code, ran.stderr.as_str(), ran.stdout.as_str()), (Some(1), error, ""));
+}
+
+#[test]
+fn a_torrent_with_padding_longer_than_a_piece_is_refused_at_once() {
+    let folder = Folder::new();
+    write_files(folder.path(), &[("set/a", 1)]);
+    let (piece, pieces) = (1_u64 << 30, 1000);
+    let padding = piece * pieces - 1;
+    let head = format!(
+        "d4:infod5:filesld6:lengthi1e4:pathl1:aeed4:attr1:p6:lengthi{padding}e4:pathl1:peee\
+         4:name3:set12:piece lengthi{piece}e6:pieces{}:",
+        pieces * 20
+    );
+    let torrent = [head.as_bytes(), &vec![0; pieces as usize * 20], b"ee"].concat();
+    fs::write(folder.join("busy.torrent"), torrent).expect("ours");
+    let ran = muster(folder.path(), &["verify", "busy.torrent", "set"]);
+    let error = "muster: busy.torrent: p: padding of 1000 GiB where a piece is 1 GiB; padding only \
+                 fills up a piece, so this torrent is not worth the hours it would take to check\n";
+    assert_eq!((ran.code, ran.stderr.as_str(), ran.stdout.as_str()), (Some(1), error, ""));
+}
