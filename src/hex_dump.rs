@@ -1,5 +1,5 @@
 //! Hexdumps read back: bare digits, as `hexdump -ve '1/1 "%.2x"'` writes them, and the pages of
-//! `xxd` and `hexdump -C`.
+//! `xxd`, `hexdump -C` and `od -tx1`.
 //!
 //! A page's offsets are checked, so that a line lost in copying is named; its column of text is not
 //! read. The `*` that stands for lines like the one before is filled in, as far as the bound goes.
@@ -69,6 +69,8 @@ enum Layout {
     Xxd,
     /// `00000010  64 38 3a 63  |d8:c|`
     Canonical,
+    /// `0000020 64 38 3a 63`, the offset in octal: `od -tx1`.
+    Octal,
     /// `0000010 3864 633a`
     Words,
 }
@@ -80,7 +82,8 @@ pub fn parse(text: &[u8], bytes_max: usize) -> Result<Vec<u8>, Error> {
     let mut repeats = false;
     // Where the bytes of the last line begin, which a `*` repeats.
     let mut last_line = 0;
-    let mut in_page = false;
+    // The layout of a page whose last line is its length alone.
+    let mut page = None;
     for line in text.split_inclusive(|&byte| byte == b'\n') {
         let start = offset;
         offset += line.len();
@@ -91,8 +94,10 @@ pub fn parse(text: &[u8], bytes_max: usize) -> Result<Vec<u8>, Error> {
             repeats = true;
             continue;
         }
-        let layout = layout(line, in_page);
-        in_page |= layout == Layout::Canonical;
+        let layout = layout(line, page);
+        if matches!(layout, Layout::Canonical | Layout::Octal) {
+            page = Some(layout);
+        }
         if layout == Layout::Words {
             return Err(Error { offset: start, problem: Problem::Words });
         }
@@ -131,7 +136,7 @@ fn repeat(out: &mut Vec<u8>, start: usize, length: usize) {
 }
 
 /// What the beginning of a line says about it.
-fn layout(line: &[u8], in_page: bool) -> Layout {
+fn layout(line: &[u8], page: Option<Layout>) -> Layout {
     let digits = line.iter().take_while(|byte| byte.is_ascii_hexdigit()).count();
     let rest = line.get(digits..).unwrap_or_default();
     let alone = rest.trim_ascii().is_empty();
@@ -139,7 +144,12 @@ fn layout(line: &[u8], in_page: bool) -> Layout {
         (1.., [b':', b' ' | b'\t', ..]) => Layout::Xxd,
         (8.., [b' ', b' ', ..]) => Layout::Canonical,
         // The last line of a page is its length alone.
-        (8.., _) if alone && in_page => Layout::Canonical,
+        (7.., _) if alone && page.is_some() => page.unwrap_or(Layout::Bare),
+        (7, [b' ', a, b, b' ' | b'\n', ..] | [b' ', a, b])
+            if a.is_ascii_hexdigit() && b.is_ascii_hexdigit() =>
+        {
+            Layout::Octal
+        }
         (7, _) if alone => Layout::Words,
         (7, [b' ', ..]) => Layout::Words,
         _ => Layout::Bare,
@@ -151,7 +161,8 @@ fn split_page_line(line: &[u8], layout: Layout) -> (usize, std::ops::Range<usize
     let count = line.iter().take_while(|byte| byte.is_ascii_hexdigit()).count();
     let value = |all: usize, digit: &u8| {
         let digit = char::from(*digit).to_digit(16).unwrap_or(0);
-        all.saturating_mul(16).saturating_add(digit as usize)
+        let base = if layout == Layout::Octal { 8 } else { 16 };
+        all.saturating_mul(base).saturating_add(digit as usize)
     };
     let claimed = line.get(..count).unwrap_or_default().iter().fold(0, value);
     let start = if layout == Layout::Xxd { count + 2 } else { count };
@@ -159,6 +170,8 @@ fn split_page_line(line: &[u8], layout: Layout) -> (usize, std::ops::Range<usize
     let length = match layout {
         // Two spaces stand before xxd's text.
         Layout::Xxd => rest.windows(2).position(|pair| pair == b"  "),
+        // `od -tx1z` writes its text in these.
+        Layout::Octal => rest.iter().position(|&byte| byte == b'>'),
         _ => rest.iter().position(|&byte| byte == b'|'),
     };
     (claimed, start..start + length.unwrap_or(rest.len()))
@@ -208,10 +221,17 @@ mod tests {
             "00000000  64 38 3a 63 6f 6d 70 6c  65 74 65 69 30 65 35 3a  |d8:completei0e5:|\n\
              00000010  70 65 65 72 73 30 3a 65                           |peers0:e|\n\
              00000018\n",
+            "0000000 64 38 3a 63 6f 6d 70 6c 65 74 65 69 30 65 35 3a\n\
+             0000020 70 65 65 72 73 30 3a 65\n\
+             0000030\n",
+            "0000000 64 38 3a 63 6f 6d 70 6c 65 74 65 69 30 65 35 3a  >d8:completei0e5:<\n\
+             0000020 70 65 65 72 73 30 3a 65                          >peers0:e<\n\
+             0000030\n",
         ] {
             assert_eq!(parsed(dump), bytes, "{dump}");
         }
         assert_eq!(parsed(""), b"");
+        assert_eq!(parsed("0000000 61"), b"a", "without the end of the page");
         assert_eq!(parsed("61\n00000000\n"), b"a\0\0\0\0", "digits, not the end of a page");
     }
 

@@ -258,6 +258,9 @@ pub const CLIENT_RESEND_DIVISOR: u32 = 15;
 pub const CLIENT_PORT_RANGE: (u16, u16) = (49_152, 65_535);
 /// Bytes that `muster decode` reads and writes.
 pub const DECODE_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// Of a query, whose parameters are put in order before they are shown: as JSON they may take 60
+/// times their size.
+pub const DECODE_QUERY_BYTES_MAX: usize = 1024 * 1024;
 
 /// Of a tracker's words about a refusal, so many characters are shown.
 pub const SERVER_WORDS_CHARS_MAX: usize = 300;

@@ -3,17 +3,18 @@
 //! JSON has no bytes, so a key tells what a string is: compact `peers` (BEP 23) and `peers6`
 //! (BEP 7), `external ip` (BEP 24), the hashes under `files` (BEP 48), peer ids. Any other that is
 //! no plain text is `hex:` and its digits; text that begins so is written in hex too, so that
-//! nothing reads in two ways. Of a key that stands twice the last one is shown.
+//! nothing reads in two ways. It is written as it is read from the bytes: of a value with millions
+//! of others in it, no copy is made.
 
 #![cfg_attr(
     not(test),
     deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)
 )]
 
-use std::fmt::Write as _;
+use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 
-use serde_json::{Map, Value as Json};
+use serde::ser::{Serialize, SerializeMap as _, Serializer};
 
 use super::Value;
 use crate::percent;
@@ -23,50 +24,73 @@ use crate::request::{split_endpoint4, split_endpoint6};
 /// What stands before the digits of a string that is no text.
 const HEX_MARK: &str = "hex:";
 
-/// The value as JSON.
-#[must_use]
-pub fn to_json(value: &Value<'_>) -> Json {
-    keyed(b"", value)
+/// A value that serializes as the JSON which shows it.
+#[derive(Clone, Copy, Debug)]
+pub struct Shown<'a> {
+    key: &'a [u8],
+    value: Value<'a>,
 }
 
-/// The value of a key as JSON.
-fn keyed(key: &[u8], value: &Value<'_>) -> Json {
-    match value {
-        Value::Int(number) => (*number).into(),
-        Value::Bytes(bytes) => bytes_to_json(key, bytes),
-        Value::List(list) => list.iter().map(|value| keyed(b"", &value)).collect(),
-        Value::Dict(dict) => {
-            let entries = dict.iter().map(|entry| {
-                let name = match entry.key.len() {
-                    20 if key == b"files" => hex(entry.key),
-                    _ => text(entry.key),
-                };
-                (name, keyed(entry.key, &entry.value))
-            });
-            Json::Object(entries.collect::<Map<_, _>>())
+impl<'a> Shown<'a> {
+    /// A value that no key stands before.
+    #[must_use]
+    pub fn alone(value: Value<'a>) -> Shown<'a> {
+        Shown { key: b"", value }
+    }
+
+    /// The bytes that a key stands for.
+    #[must_use]
+    pub fn bytes_of(key: &'a [u8], bytes: &'a [u8]) -> Shown<'a> {
+        Shown { key, value: Value::Bytes(bytes) }
+    }
+}
+
+impl Serialize for Shown<'_> {
+    fn serialize<S: Serializer>(&self, json: S) -> Result<S::Ok, S::Error> {
+        match self.value {
+            Value::Int(number) => json.serialize_i64(number),
+            Value::Bytes(bytes) => serialize_bytes(self.key, bytes, json),
+            Value::List(list) => json.collect_seq(list.iter().map(Shown::alone)),
+            Value::Dict(dict) => {
+                let mut map = json.serialize_map(None)?;
+                for entry in dict.iter() {
+                    let hash = self.key == b"files" && entry.key.len() == 20;
+                    let value = Shown { key: entry.key, value: entry.value };
+                    if hash {
+                        map.serialize_entry(&Hex(entry.key), &value)?;
+                    } else {
+                        map.serialize_entry(&Text(entry.key), &value)?;
+                    }
+                }
+                map.end()
+            }
         }
     }
 }
 
-/// The bytes that a key stands for as JSON: a string, or a list of addresses.
-#[must_use]
-pub fn bytes_to_json(key: &[u8], bytes: &[u8]) -> Json {
-    let endpoints = |endpoints: Option<Vec<SocketAddr>>| {
-        endpoints.map(|all| all.iter().map(SocketAddr::to_string).collect())
-    };
-    let meant = match key {
-        b"peers" => endpoints(compact(bytes, split_endpoint4)),
-        b"peers6" => endpoints(compact(bytes, split_endpoint6)),
-        b"external ip" | b"yourip" => ip(bytes).map(|ip| ip.to_string().into()),
+/// The bytes that a key stands for: a string, or a list of addresses.
+fn serialize_bytes<S: Serializer>(key: &[u8], bytes: &[u8], json: S) -> Result<S::Ok, S::Error> {
+    match key {
+        b"peers" if bytes.len().is_multiple_of(6) => {
+            let (each, _) = bytes.as_chunks();
+            json.collect_seq(each.iter().map(|one| SocketAddr::from(split_endpoint4(*one))))
+        }
+        b"peers6" if bytes.len().is_multiple_of(18) => {
+            let (each, _) = bytes.as_chunks();
+            json.collect_seq(each.iter().map(|one| SocketAddr::from(split_endpoint6(*one))))
+        }
+        b"external ip" | b"yourip" => match ip(bytes) {
+            Some(ip) => json.collect_str(&ip),
+            None => Text(bytes).serialize(json),
+        },
         b"peer id" | b"peer_id" => {
             let mut text = String::new();
             percent::encode(bytes, &mut text);
-            Some(text.into())
+            json.serialize_str(&text)
         }
-        b"info_hash" | b"info hash" | b"pieces" | b"pieces root" => Some(hex(bytes).into()),
-        _ => None,
-    };
-    meant.unwrap_or_else(|| text(bytes).into())
+        b"info_hash" | b"info hash" | b"pieces" | b"pieces root" => Hex(bytes).serialize(json),
+        _ => Text(bytes).serialize(json),
+    }
 }
 
 /// The endpoints of a compact list; `None` if one is cut off.
@@ -96,36 +120,57 @@ pub fn ip(bytes: &[u8]) -> Option<IpAddr> {
 }
 
 /// The bytes themselves if they are text that only shows, line ends and tabs included; else hex.
-fn text(bytes: &[u8]) -> String {
-    let plain = |text: &&str| {
-        let shown = text.replace(['\n', '\r', '\t', '\\'], "");
-        printable(shown.as_bytes()) == shown && !text.starts_with(HEX_MARK)
-    };
-    match std::str::from_utf8(bytes).ok().filter(plain) {
-        Some(text) => text.to_owned(),
-        None => format!("{HEX_MARK}{}", hex(bytes)),
+struct Text<'a>(&'a [u8]);
+
+impl Serialize for Text<'_> {
+    fn serialize<S: Serializer>(&self, json: S) -> Result<S::Ok, S::Error> {
+        match std::str::from_utf8(self.0).ok().filter(|text| is_plain(text)) {
+            Some(text) => json.serialize_str(text),
+            None => json.collect_str(&format_args!("{HEX_MARK}{}", Hex(self.0))),
+        }
     }
 }
 
+/// Whether a text only shows, and does not look like the hex of another. A character at a time,
+/// since escaped it may be six times as long.
+fn is_plain(text: &str) -> bool {
+    let only_shows = |(at, character): (usize, char)| {
+        matches!(character, '\n' | '\r' | '\t' | '\\' | '"' | '\'')
+            || character.escape_debug().len() == 1
+            // A mark shows with the character that it stands on.
+            || (at > 0 && {
+                let pair = format!("a{character}");
+                printable(pair.as_bytes()) == pair
+            })
+    };
+    !text.starts_with(HEX_MARK) && text.char_indices().all(only_shows)
+}
+
 /// Two digits a byte.
-fn hex(bytes: &[u8]) -> String {
-    let mut digits = String::with_capacity(2 * bytes.len());
-    for byte in bytes {
-        // A write to a String cannot fail.
-        let _ = write!(digits, "{byte:02x}");
+struct Hex<'a>(&'a [u8]);
+
+impl fmt::Display for Hex<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
     }
-    digits
+}
+
+impl Serialize for Hex<'_> {
+    fn serialize<S: Serializer>(&self, json: S) -> Result<S::Ok, S::Error> {
+        json.collect_str(self)
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use serde_json::{Value as Json, json};
 
     use super::*;
     use crate::bencode::decode;
 
     fn shown(bytes: &[u8]) -> Json {
-        to_json(&decode(bytes).expect("well-formed"))
+        let value = Shown::alone(decode(bytes).expect("well-formed"));
+        serde_json::to_value(value).expect("nothing in it fails")
     }
 
     #[test]
@@ -173,6 +218,9 @@ mod tests {
             (b"2:a\x1b", json!("hex:611b")),
             (b"4:a\\x1", json!("a\\x1")),
             ("4:a\u{202e}".as_bytes(), json!("hex:61e280ae")),
+            (b"4:'a\"b", json!("'a\"b")),
+            ("3:e\u{301}".as_bytes(), json!("e\u{301}")),
+            ("2:\u{301}".as_bytes(), json!("hex:cc81")),
             (b"6:hex:ff", json!("hex:6865783a6666")),
             (b"d1:\xffi1ee", json!({ "hex:ff": 1 })),
             (b"li1el0:ee", json!([1, [""]])),

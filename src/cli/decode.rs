@@ -1,29 +1,34 @@
 //! `muster decode [FILE]`: bencode, or a hexdump of it, or percent-encoded text, as readable JSON.
 //!
 //! What it is given is guessed from the bytes: bencode if it decodes, else a hexdump if that, else
-//! text with percent escapes. `--from` ends the guessing, and the error is that form's own.
+//! text with percent escapes or a query without any. `--from` ends the guessing, and the error is
+//! that form's own. The JSON is written as the bytes are read, so that millions of small values
+//! take no more memory than their bytes.
 
+use std::borrow::Cow;
 use std::ffi::OsString;
 use std::fs::File;
-use std::io::{Read, Write as _};
+use std::io::{BufWriter, ErrorKind, Read, Write as _};
 
 use clap::builder::{Command, OsStringValueParser, PossibleValuesParser};
 use clap::{Arg, ArgAction, ArgMatches};
+use serde::Serialize;
+use serde::ser::Serializer;
 use serde_json::{Map, Value};
 
 use super::torrent_file::shown;
-use super::{Failure, Variables, print};
-use crate::bencode::json::{bytes_to_json, to_json};
+use super::{Failure, Variables};
+use crate::bencode::json::Shown;
 use crate::bencode::{Problem, decode_tolerant};
-use crate::limits::DECODE_BYTES_MAX;
+use crate::limits::{DECODE_BYTES_MAX, DECODE_QUERY_BYTES_MAX};
 use crate::{hex_dump, percent};
 
 /// What stands below the arguments of `--help`.
 const MORE: &str = "\
 It reads bencode as a tracker sends it and a torrent file holds it; hexdumps, bare as
-hexdump -ve '1/1 \"%.2x\"' writes them or as pages of xxd and hexdump -C; and percent-encoded text,
-such as an info_hash or the query of an announce. Compact peers are shown as addresses, hashes as
-hex, and any other string that is no text as hex: and its digits.
+hexdump -ve '1/1 \"%.2x\"' writes them or as pages of xxd, hexdump -C and od -tx1; and
+percent-encoded text, such as an info_hash, or the query of an announce. Compact peers are shown as
+addresses, hashes as hex, and any other string that is no text as hex: and its digits.
 
 Examples:
   curl -s \"http://127.0.0.1:6969/announce?info_hash=$HASH&...\" | muster decode
@@ -49,11 +54,35 @@ enum Form {
     Percent,
 }
 
-/// A value as JSON, and what was to be said about it.
+/// What was read, and what was to be said about it.
 #[derive(Debug, PartialEq)]
-struct Decoded {
-    value: Value,
+struct Decoded<'a> {
+    content: Content<'a>,
     notes: Vec<String>,
+}
+
+/// What was read; serialized, it is the JSON that shows it.
+#[derive(Debug, PartialEq)]
+enum Content<'a> {
+    /// Bytes that begin with a value of bencode; they have been checked.
+    Bencode(Cow<'a, [u8]>),
+    /// Bytes, and the key that says what they are.
+    Bytes(&'static [u8], Vec<u8>),
+    /// The parameters of a query.
+    Query(Map<String, Value>),
+}
+
+impl Serialize for Content<'_> {
+    fn serialize<S: Serializer>(&self, json: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Content::Bencode(bytes) => match decode_tolerant(bytes) {
+                Ok((value, _)) => Shown::alone(value).serialize(json),
+                Err(error) => Err(serde::ser::Error::custom(error)),
+            },
+            Content::Bytes(key, bytes) => Shown::bytes_of(key, bytes).serialize(json),
+            Content::Query(parameters) => parameters.serialize(json),
+        }
+    }
 }
 
 /// The command and its arguments.
@@ -94,7 +123,16 @@ pub(super) fn run(given: &ArgMatches, _variables: &Variables) -> Result<(), Fail
         // There is nowhere left to report that stderr is gone.
         let _ = writeln!(std::io::stderr(), "muster: {name}: {note}");
     }
-    print(&format!("{:#}\n", decoded.value))
+    let mut stdout = BufWriter::new(std::io::stdout().lock());
+    let written = serde_json::to_writer_pretty(&mut stdout, &decoded.content);
+    let written = written.map_err(std::io::Error::from);
+    match written.and_then(|()| stdout.write_all(b"\n")).and_then(|()| stdout.flush()) {
+        // Whoever read it has gone.
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            Err(Failure::Failed(format!("standard output: {error}")))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// All of a file or of standard input, within the bound.
@@ -114,28 +152,24 @@ fn read(path: &OsString) -> Result<Vec<u8>, String> {
 }
 
 /// Decodes what the bytes look like.
-fn guess(input: &[u8]) -> Result<Decoded, String> {
+fn guess(input: &[u8]) -> Result<Decoded<'_>, String> {
     let text = input.trim_ascii();
     if text.is_empty() {
         return Err("nothing to decode; is there a reply at all?".to_owned());
     }
     let as_bencode = decode_as(Form::Bencode, input);
-    // What is left over behind bencode may be the rest of a dump that only begins like it.
-    if let Ok(decoded) = &as_bencode
-        && decoded.notes.is_empty()
-    {
-        let mut decoded = as_bencode?;
-        if decode_as(Form::Hex, input).is_ok() {
-            decoded.notes.push("read as bencode; --from hex reads it as a hexdump".to_owned());
-        }
-        return Ok(decoded);
+    // What is left over behind bencode may be the rest of a dump that only begins like it. Nothing
+    // is bencode to its end and a dump too: all bencode but `de` has a colon or a letter that no
+    // dump begins with, and 0xde is no bencode.
+    if as_bencode.as_ref().is_ok_and(|decoded| decoded.notes.is_empty()) {
+        return as_bencode;
     }
     let as_hex = decode_as(Form::Hex, input);
     if as_hex.is_ok() || looks_like_dump(text) {
         return as_hex;
     }
     // A percent sign may as well be one of the bytes of a reply that was cut off.
-    let escaped = || unescaped(text).ok().and_then(|bytes| decode_bencode(&bytes).ok());
+    let escaped = || unescaped(text).ok().and_then(|bytes| decode_bencode(bytes.into()).ok());
     if as_bencode.is_err() && text.contains(&b'%') {
         if !looks_like_bencode(text) {
             return decode_as(Form::Percent, input);
@@ -143,6 +177,9 @@ fn guess(input: &[u8]) -> Result<Decoded, String> {
         return escaped().map_or(as_bencode, Ok);
     }
     if as_bencode.is_err() && !looks_like_bencode(text) {
+        if looks_like_query(text) {
+            return decode_as(Form::Percent, input);
+        }
         let start = crate::request::quoted(text);
         return Err(format!("neither bencode nor a hexdump nor percent-encoded: {start}"));
     }
@@ -161,6 +198,21 @@ fn looks_like_bencode(text: &[u8]) -> bool {
     text.get(1).is_some_and(|second| inside.contains(second))
 }
 
+/// Whether it is one line with `NAME=` at its beginning or behind a `?`, and more than one
+/// parameter or that mark: base64 ends with `=` too.
+fn looks_like_query(text: &[u8]) -> bool {
+    let query = after_mark(text);
+    let name = query.iter().take_while(|byte| byte.is_ascii_alphanumeric() || **byte == b'_');
+    let name = name.count();
+    let several = query.len() < text.len() || query.contains(&b'&');
+    name > 0 && query.get(name) == Some(&b'=') && several && !text.contains(&b'\n')
+}
+
+/// What stands behind the first `?`, or all of it.
+fn after_mark(text: &[u8]) -> &[u8] {
+    text.iter().position(|&byte| byte == b'?').map_or(text, |at| &text[at + 1..])
+}
+
 /// Whether the first line has nothing but hex digits, spaces and what separates columns.
 fn looks_like_dump(text: &[u8]) -> bool {
     let line = text.split(|&byte| byte == b'\n').next().unwrap_or_default();
@@ -170,45 +222,53 @@ fn looks_like_dump(text: &[u8]) -> bool {
         && (rest.trim_ascii().is_empty() || rest.starts_with(b" ") || rest.starts_with(b": "))
 }
 
-fn decode_as(form: Form, input: &[u8]) -> Result<Decoded, String> {
+fn decode_as(form: Form, input: &[u8]) -> Result<Decoded<'_>, String> {
     match form {
-        Form::Bencode => decode_bencode(input),
+        Form::Bencode => decode_bencode(input.into()),
         Form::Hex => {
             let bytes = hex_dump::parse(input, DECODE_BYTES_MAX)
                 .map_err(|error| format!("not a hexdump: {error}"))?;
-            decode_bencode(&bytes).map_err(|error| format!("the bytes of the hexdump: {error}"))
+            let decoded = decode_bencode(bytes.into());
+            decoded.map_err(|error| format!("the bytes of the hexdump: {error}"))
         }
         Form::Percent => decode_percent(input.trim_ascii()),
     }
 }
 
-fn decode_bencode(bytes: &[u8]) -> Result<Decoded, String> {
-    let (value, told) = decode_tolerant(bytes).map_err(|error| format!("not bencode: {error}"))?;
+fn decode_bencode(bytes: Cow<'_, [u8]>) -> Result<Decoded<'_>, String> {
+    let (_, told) = decode_tolerant(&bytes).map_err(|error| format!("not bencode: {error}"))?;
     // Editors and echo put an end of line behind what is none of ours.
     let is_blank =
         |offset: usize| bytes.get(offset..).is_some_and(|rest| rest.trim_ascii().is_empty());
     let notes = told
         .into_iter()
         .filter(|error| error.problem != Problem::TrailingBytes || !is_blank(error.offset));
-    Ok(Decoded { value: to_json(&value), notes: notes.map(|error| error.to_string()).collect() })
+    let notes = notes.map(|error| error.to_string()).collect();
+    Ok(Decoded { content: Content::Bencode(bytes), notes })
 }
 
 /// A query is an object of its parameters, anything else the bytes it stands for.
-fn decode_percent(text: &[u8]) -> Result<Decoded, String> {
-    let query = text.iter().position(|&byte| byte == b'?').map_or(text, |at| &text[at + 1..]);
+fn decode_percent(text: &[u8]) -> Result<Decoded<'_>, String> {
+    let query = after_mark(text);
     if !query.contains(&b'=') {
         let bytes = unescaped(text)?;
-        return match decode_bencode(&bytes) {
-            Ok(decoded) => Ok(decoded),
-            Err(_) if bytes.len() == 20 => Ok(plain(bytes_to_json(b"info_hash", &bytes))),
-            Err(_) => Ok(plain(bytes_to_json(b"", &bytes))),
-        };
+        if decode_bencode(bytes.as_slice().into()).is_ok() {
+            return decode_bencode(bytes.into());
+        }
+        let key: &[u8] = if bytes.len() == 20 { b"info_hash" } else { b"" };
+        return Ok(plain(Content::Bytes(key, bytes)));
+    }
+    if query.len() > DECODE_QUERY_BYTES_MAX {
+        let most = DECODE_QUERY_BYTES_MAX;
+        return Err(format!("a query of more than {most} bytes, which is more than is decoded"));
     }
     let mut parameters = Map::new();
     for parameter in query.split(|&byte| byte == b'&').filter(|parameter| !parameter.is_empty()) {
         let mut parts = parameter.splitn(2, |&byte| byte == b'=');
         let key = unescaped(parts.next().unwrap_or_default())?;
-        let value = bytes_to_json(&key, &unescaped(parts.next().unwrap_or_default())?);
+        let value = unescaped(parts.next().unwrap_or_default())?;
+        let value = serde_json::to_value(Shown::bytes_of(&key, &value));
+        let value = value.map_err(|error| error.to_string())?;
         let name = String::from_utf8_lossy(&key).escape_debug().to_string();
         // A scrape has several hashes.
         match parameters.get_mut(&name) {
@@ -219,11 +279,11 @@ fn decode_percent(text: &[u8]) -> Result<Decoded, String> {
             Some(one) => *one = Value::Array(vec![one.take(), value]),
         }
     }
-    Ok(plain(Value::Object(parameters)))
+    Ok(plain(Content::Query(parameters)))
 }
 
-fn plain(value: Value) -> Decoded {
-    Decoded { value, notes: Vec::new() }
+fn plain(content: Content<'_>) -> Decoded<'_> {
+    Decoded { content, notes: Vec::new() }
 }
 
 fn unescaped(text: &[u8]) -> Result<Vec<u8>, String> {
@@ -246,7 +306,11 @@ mod tests {
     fn decoded(input: &[u8]) -> Value {
         let decoded = guess(input).unwrap_or_else(|e| panic!("{}: {e}", input.escape_ascii()));
         assert_eq!(decoded.notes, [""; 0]);
-        decoded.value
+        json_of(&decoded)
+    }
+
+    fn json_of(decoded: &Decoded<'_>) -> Value {
+        serde_json::to_value(&decoded.content).expect("nothing in it fails")
     }
 
     #[test]
@@ -281,6 +345,11 @@ mod tests {
             "port": "1",
         });
         assert_eq!(decoded(query), wanted);
+        assert_eq!(decoded(b"a=b&a=c\n"), json!({ "a": ["b", "c"] }), "nothing is escaped");
+        assert_eq!(decoded(b"/announce?port=1"), json!({ "port": "1" }));
+        let long = ["a=%20", &"&".repeat(DECODE_QUERY_BYTES_MAX)].concat();
+        let error = "a query of more than 1048576 bytes, which is more than is decoded";
+        assert_eq!(guess(long.as_bytes()), Err(error.to_owned()));
         let several = json!({ "info_hash": ["00", "01", "02"] });
         assert_eq!(decoded(b"?info_hash=%00&info_hash=%01&info_hash=%02"), several);
     }
@@ -295,6 +364,7 @@ mod tests {
             (b"64383", "not a hexdump: byte 4: a byte of one hex digit"),
             (b"643865", "the bytes of the hexdump: not bencode: byte 1: a malformed string length"),
             (b"a%2", "not percent-encoded: \"%2\" is not a percent escape, at byte 1 of \"a%2\""),
+            (b"aGVsbG8=", "neither bencode nor a hexdump nor percent-encoded: \"aGVsbG8=\""),
             (b"<html>", "neither bencode nor a hexdump nor percent-encoded: \"<html>\""),
         ] {
             assert_eq!(guess(input), Err(text.to_owned()), "{}", input.escape_ascii());
@@ -308,7 +378,7 @@ mod tests {
     #[test]
     fn faults_that_do_not_keep_it_from_being_read_are_notes() {
         let decoded = guess(b"d1:bi1e1:ai2eetail").expect("readable");
-        assert_eq!(decoded.value, json!({ "a": 2, "b": 1 }));
+        assert_eq!(json_of(&decoded), json!({ "a": 2, "b": 1 }));
         let notes = ["byte 7: a key out of order", "byte 14: more bytes after the end"];
         assert_eq!(decoded.notes, notes);
         let both = guess(b"de").expect("an empty dictionary");

@@ -11,6 +11,7 @@ mod config;
 #[macro_use]
 mod conformance;
 mod connection;
+mod decoding;
 mod doctor;
 mod fuzzed;
 mod harness;
