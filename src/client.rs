@@ -15,7 +15,7 @@ use std::fmt;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use crate::limits::UDP_SCRAPE_HASHES_MAX;
+use crate::limits::{CLIENT_SCRAPE_HASHES_MAX, UDP_SCRAPE_HASHES_MAX};
 use crate::printable::printable;
 use crate::request::{Event, InfoHash, quoted};
 use crate::udp::packet::{
@@ -65,6 +65,27 @@ pub struct Failure {
     /// Whether the same request may succeed in a moment: the tracker was not reached, or went away
     /// within its reply. Not so for a name that does not exist or a certificate that is wrong.
     pub may_pass: bool,
+    /// Whether the request may have reached the tracker, which then may have acted on it.
+    pub sent: bool,
+    /// What came all the same, and is wrong.
+    pub faults: Faults,
+}
+
+impl Failure {
+    /// The same request may succeed in a moment.
+    fn passing(text: String) -> Failure {
+        Failure { text, may_pass: true, sent: false, faults: Faults::default() }
+    }
+
+    /// The same request will fail again.
+    fn lasting(text: String) -> Failure {
+        Failure { may_pass: false, ..Failure::passing(text) }
+    }
+
+    /// The request may have reached the tracker.
+    fn once_sent(self) -> Failure {
+        Failure { sent: true, ..self }
+    }
 }
 
 impl fmt::Display for Failure {
@@ -73,13 +94,19 @@ impl fmt::Display for Failure {
     }
 }
 
+/// What a reply says; why it says nothing, if it is not what trackers send.
+pub type Reading = Result<Answer, String>;
+
 /// What a tracker has told, and how.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Told {
-    /// The body or packet as it came.
+    /// The body or packet as it came; one behind the other where a scrape took several.
     pub raw: Vec<u8>,
-    /// What it says; why it says nothing, if it is not what trackers send.
-    pub answer: Result<Answer, String>,
+    /// Whether the tracker has surely not acted on the request: it refuses it, in words or by a
+    /// status from 300 to 499 with nothing to read behind it.
+    pub refused: bool,
+    /// See [`Reading`].
+    pub answer: Reading,
     /// What is wrong with it.
     pub faults: Faults,
 }
@@ -110,19 +137,9 @@ impl Asker {
     /// Announces; `own` are the addresses that are surely ours.
     pub fn announce(&mut self, announce: &Announce, own: &[IpAddr]) -> Result<Told, Failure> {
         let mut faults = Faults::default();
-        let (raw, answer) = match &mut self.way {
-            Way::Http(caller) => {
-                let reply = caller.query(&self.url, &announce.query())?;
-                let answer = read_http(&reply, answer::parse_announced, false, &mut faults);
-                (reply.body, answer)
-            }
-            Way::Udp(session) => {
-                let encode =
-                    |id, transaction, options: &[u8]| announce.packet(id, transaction, options);
-                let packet = session.ask(encode, &mut faults)?;
-                let answer = read_announced_packet(&packet, session.family(), &mut faults);
-                (packet, answer)
-            }
+        let (raw, status, answer) = match self.announced(announce, &mut faults) {
+            Ok(reply) => reply,
+            Err(failure) => return Err(Failure { faults, ..failure }),
         };
         if let Ok(Answer::Announced(announced)) = &answer {
             let asked = Asked {
@@ -134,18 +151,75 @@ impl Asker {
             };
             judge_announced(announced, &asked, &mut faults);
         }
-        Ok(Told { raw, answer, faults })
+        let refused = match &answer {
+            Ok(answer) => matches!(answer, Answer::Refused(_)),
+            Err(_) => (300..500).contains(&status),
+        };
+        Ok(Told { raw, refused, answer, faults })
     }
 
-    /// Scrapes; without a hash, everything that the tracker tells. An announce URL is turned into
-    /// the scrape URL that belongs to it.
+    /// The reply to an announce, its status (200 over UDP) and what it says.
+    fn announced(
+        &mut self,
+        announce: &Announce,
+        faults: &mut Faults,
+    ) -> Result<(Vec<u8>, u16, Reading), Failure> {
+        match &mut self.way {
+            Way::Http(caller) => {
+                let reply = caller.query(&self.url, &announce.query())?;
+                let ids_due = !self.url.target.contains("no_peer_id=1");
+                let parse = |body: &[u8], faults: &mut Faults| {
+                    answer::parse_announced(body, ids_due, faults)
+                };
+                let answer = read_http(&reply, parse, false, faults);
+                Ok((reply.body, reply.status, answer))
+            }
+            Way::Udp(session) => {
+                let encode =
+                    |id, transaction, options: &[u8]| announce.packet(id, transaction, options);
+                let packet = session.ask(encode, faults)?;
+                let answer = read_announced_packet(&packet, session.family(), faults);
+                Ok((packet, 200, answer))
+            }
+        }
+    }
+
+    /// Scrapes; without a hash, everything that the tracker tells. More hashes than one request
+    /// carries are asked for in several, each with the whole timeout; the first that is not
+    /// answered ends it. An announce URL is turned into the scrape URL that belongs to it.
     pub fn scrape(&mut self, hashes: &[InfoHash]) -> Result<Told, Failure> {
-        let lasting = |text: String| Failure { text, may_pass: false };
-        let mut faults = Faults::default();
-        let (raw, answer) = match &mut self.way {
+        let most = match self.way {
+            Way::Http(_) => CLIENT_SCRAPE_HASHES_MAX,
+            Way::Udp(_) => UDP_SCRAPE_HASHES_MAX,
+        };
+        let portions = if hashes.is_empty() { vec![hashes] } else { hashes.chunks(most).collect() };
+        let (mut raw, mut all, mut faults) = (Vec::new(), Vec::new(), Faults::default());
+        for portion in portions {
+            let (reply, answer) = match self.scraped(portion, &mut faults) {
+                Ok(reply) => reply,
+                Err(failure) => return Err(Failure { faults, ..failure }),
+            };
+            raw.extend(reply);
+            let Ok(Answer::Scraped(torrents)) = answer else {
+                let refused = matches!(answer, Ok(Answer::Refused(_)));
+                return Ok(Told { raw, refused, answer, faults });
+            };
+            judge_scraped(&torrents, portion, &mut faults);
+            all.extend(torrents);
+        }
+        Ok(Told { raw, refused: false, answer: Ok(Answer::Scraped(all)), faults })
+    }
+
+    /// The reply to one scrape and what it says.
+    fn scraped(
+        &mut self,
+        hashes: &[InfoHash],
+        faults: &mut Faults,
+    ) -> Result<(Vec<u8>, Reading), Failure> {
+        match &mut self.way {
             Way::Http(caller) => {
                 let url = self.url.scrape().ok_or_else(|| {
-                    lasting(format!(
+                    Failure::lasting(format!(
                         "{}: no scrape URL belongs to this announce URL, since its path does not \
                          end in announce (BEP 48); give the scrape URL itself",
                         self.url
@@ -155,38 +229,32 @@ impl Asker {
                     [] => caller.get(&url, &[])?,
                     hashes => caller.query(&url, &scrape_query(hashes))?,
                 };
-                let answer =
-                    read_http(&reply, answer::parse_scraped, hashes.is_empty(), &mut faults);
-                (reply.body, answer)
+                let answer = read_http(&reply, answer::parse_scraped, hashes.is_empty(), faults);
+                Ok((reply.body, answer))
             }
             Way::Udp(session) => {
-                if hashes.is_empty() || hashes.len() > UDP_SCRAPE_HASHES_MAX {
-                    return Err(lasting(format!(
-                        "{}: {} hashes; over UDP a scrape has 1 to {UDP_SCRAPE_HASHES_MAX}",
-                        self.url,
-                        hashes.len()
+                if hashes.is_empty() {
+                    return Err(Failure::lasting(format!(
+                        "{}: which torrents? Over UDP no tracker tells all it has (BEP 15)",
+                        self.url
                     )));
                 }
                 let encode = |id, transaction, _: &[u8]| scrape_packet(hashes, id, transaction);
-                let packet = session.ask(encode, &mut faults)?;
-                let answer = read_scraped_packet(&packet, hashes, &mut faults);
-                (packet, answer)
+                let packet = session.ask(encode, faults)?;
+                let answer = read_scraped_packet(&packet, hashes, faults);
+                Ok((packet, answer))
             }
-        };
-        if let Ok(Answer::Scraped(torrents)) = &answer {
-            judge_scraped(torrents, hashes, &mut faults);
         }
-        Ok(Told { raw, answer, faults })
     }
 }
 
 /// What an HTTP reply says, status and all.
 fn read_http(
     reply: &http::Reply,
-    parse: fn(&[u8], &mut Faults) -> Result<Answer, String>,
+    parse: impl Fn(&[u8], &mut Faults) -> Reading,
     of_everything: bool,
     faults: &mut Faults,
-) -> Result<Answer, String> {
+) -> Reading {
     if let Some(to) = reply.redirect() {
         return Err(format!("HTTP status {}, which leads to {to}; ask there", reply.status));
     }
@@ -198,11 +266,7 @@ fn read_http(
 }
 
 /// What a packet in answer to an announce says.
-fn read_announced_packet(
-    packet: &[u8],
-    family: Family,
-    faults: &mut Faults,
-) -> Result<Answer, String> {
+fn read_announced_packet(packet: &[u8], family: Family, faults: &mut Faults) -> Reading {
     match parse_reply(packet, family) {
         Some(Packet::Announced(_, announced)) => {
             let bytes_of_peer = match family {
@@ -215,16 +279,24 @@ fn read_announced_packet(
             }
             Ok(Answer::Announced(answer::from_packet(&announced)))
         }
+        None if is_cut_announced(packet) => Err(format!(
+            "an announce reply of {} bytes, at least {ANNOUNCED_HEAD_BYTES} are due (BEP 15); \
+             opentracker sends 8 for a torrent that it does not allow",
+            packet.len()
+        )),
         reply => read_error_packet(packet, reply, faults),
     }
 }
 
+/// Whether a packet begins as an answer to an announce does, and ends within its head.
+fn is_cut_announced(packet: &[u8]) -> bool {
+    let mut whole = packet.to_vec();
+    whole.resize(packet.len().max(ANNOUNCED_HEAD_BYTES), 0);
+    matches!(parse_reply(&whole, Family::V4), Some(Packet::Announced(..)))
+}
+
 /// What a packet in answer to a scrape says.
-fn read_scraped_packet(
-    packet: &[u8],
-    hashes: &[InfoHash],
-    faults: &mut Faults,
-) -> Result<Answer, String> {
+fn read_scraped_packet(packet: &[u8], hashes: &[InfoHash], faults: &mut Faults) -> Reading {
     match parse_reply(packet, Family::V4) {
         Some(Packet::Scraped(_, torrents)) => {
             let (found, asked) = (torrents.len(), hashes.len());
@@ -236,7 +308,7 @@ fn read_scraped_packet(
                 faults.add(format!("{rest} bytes behind the last whole torrent (BEP 15)"));
             }
             let each = hashes.iter().zip(torrents).map(|(hash, torrent)| {
-                let [complete, downloaded, incomplete] = parse_scraped(torrent).map(i64::from);
+                let [complete, downloaded, incomplete] = parse_scraped(torrent).map(answer::signed);
                 Scraped {
                     info_hash: *hash,
                     complete: Some(complete),
@@ -252,11 +324,7 @@ fn read_scraped_packet(
 }
 
 /// What a packet says that is not what was asked for: a refusal, or nothing.
-fn read_error_packet(
-    packet: &[u8],
-    reply: Option<Packet<'_>>,
-    faults: &mut Faults,
-) -> Result<Answer, String> {
+fn read_error_packet(packet: &[u8], reply: Option<Packet<'_>>, faults: &mut Faults) -> Reading {
     let Some(Packet::Error(_, message)) = reply else {
         let (length, start) = (packet.len(), quoted(packet));
         return Err(format!("a packet of {length} bytes that answers something else: {start}"));

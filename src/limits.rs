@@ -248,6 +248,9 @@ pub const CLIENT_HEAD_BYTES_MAX: usize = 64 * 1024;
 pub const CLIENT_REPLY_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// Faults of one reply named one by one: a list of peers may repeat the same a thousand times.
 pub const CLIENT_FAULTS_MAX: usize = 20;
+/// Torrents in one scrape over HTTP: escaped they are 3,550 bytes at the most, which leaves a URL
+/// below 4,096; opentracker answers 64.
+pub const CLIENT_SCRAPE_HASHES_MAX: usize = 50;
 /// A client may use a connection id for a minute (BEP 15).
 pub const CLIENT_ID_MILLIS: u64 = 60_000;
 /// A lost packet is sent again after this part of the timeout, then twice as long each time: BEP 15

@@ -19,6 +19,7 @@ use super::{Failure, Variables};
 use crate::addresses::host_addresses;
 use crate::client::answer::{Announced, Answer, Peer};
 use crate::client::question::Announce;
+use crate::client::tracker_url::Scheme;
 use crate::client::{Asker, Told};
 use crate::client_name::client_name;
 use crate::limits::CLIENT_PORT_RANGE;
@@ -32,8 +33,9 @@ first that the file or link names. URL is http://HOST:PORT/announce, https://...
 or HOST:PORT alone.
 
 It announces as a leecher from a port where nobody listens, and tells the tracker right after the
-reply that it has left (event=stopped), so that nobody is sent there. With --event that one
-announce is all: --event started stays listed until the tracker forgets it.
+reply, also after one that cannot be read, that it has left (event=stopped), so that nobody is sent
+there. With --event that one announce is all: --event started stays listed until the tracker forgets
+it.
 
 Examples:
   muster announce film.torrent
@@ -113,14 +115,26 @@ pub(super) fn run(given: &ArgMatches, _variables: &Variables) -> Result<(), Fail
     };
     let announce = announce_of(given, torrent).map_err(Failure::Usage)?;
     let own = host_addresses();
-    let failed = |failure: crate::client::Failure| Failure::Failed(failure.text);
-    let mut asker = Asker::new(&url, settings(given)).map_err(failed)?;
-    let mut told = asker.announce(&announce, &own).map_err(failed)?;
-    let taken = matches!(told.answer, Ok(Answer::Announced(_)));
-    if taken && !given.contains_id("event") {
-        leave(&mut asker, &announce, &own, &mut told);
-    }
+    let told = Asker::new(&url, settings(given)).and_then(|mut asker| {
+        let mut told = asker.announce(&announce, &own);
+        let may_be_listed = match &told {
+            Ok(told) => !told.refused,
+            Err(failure) => failure.sent,
+        };
+        if may_be_listed && !given.contains_id("event") {
+            leave(&mut asker, &announce, &own, &mut told);
+        }
+        told
+    });
+    let with_ids = !announce.compact && url.scheme != Scheme::Udp;
+    let told = told.map(|told| if with_ids { hint_at_compact(told) } else { told });
     show(given, &url, &told, to_json, in_words)
+}
+
+/// Some trackers answer `compact=0` with a page that says no more than that it is wrong.
+fn hint_at_compact(told: Told) -> Told {
+    let hint = "some trackers list no ids: leave out --no-compact";
+    Told { answer: told.answer.map_err(|error| format!("{error}; {hint}")), ..told }
 }
 
 /// What the arguments say to announce; the event is `started` without one.
@@ -135,9 +149,13 @@ fn announce_of(given: &ArgMatches, torrent: &Torrent) -> Result<Announce, String
     };
     let key = match given.get_one::<String>("key") {
         None => fastrand::u32(1..),
-        Some(text) => u32::from_str_radix(text, 16).map_err(|_| {
-            format!("--key: {}: expected 1 to 8 hex digits", quoted(text.as_bytes()))
-        })?,
+        Some(text) => {
+            // Rust reads a sign too.
+            let key = u32::from_str_radix(text, 16).ok().filter(|_| !text.starts_with('+'));
+            key.ok_or_else(|| {
+                format!("--key: {}: expected 1 to 8 hex digits", quoted(text.as_bytes()))
+            })?
+        }
     };
     let (first, last) = CLIENT_PORT_RANGE;
     Ok(Announce {
@@ -163,16 +181,25 @@ fn random_peer_id() -> PeerId {
 }
 
 /// Takes the announce back. What goes wrong is told: somebody may be listed who is not there.
-fn leave(asker: &mut Asker, announce: &Announce, own: &[IpAddr], told: &mut Told) {
+fn leave(
+    asker: &mut Asker,
+    announce: &Announce,
+    own: &[IpAddr],
+    told: &mut Result<Told, crate::client::Failure>,
+) {
     let farewell = Announce { event: Event::Stopped, numwant: None, ..*announce };
     let problem = match asker.announce(&farewell, own) {
         Err(failure) => failure.text,
         Ok(Told { answer: Err(error), .. }) => error,
         Ok(Told { answer: Ok(Answer::Refused(refusal)), .. }) => refusal.reason,
         Ok(Told { faults, .. }) => {
-            let known = told.faults.lines();
+            let all = match told {
+                Ok(told) => &mut told.faults,
+                Err(failure) => &mut failure.faults,
+            };
+            let known = all.lines();
             for fault in faults.lines().into_iter().filter(|fault| !known.contains(fault)) {
-                told.faults.add(format!("as we left: {fault}"));
+                all.add(format!("as we left: {fault}"));
             }
             return;
         }

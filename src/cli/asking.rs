@@ -14,7 +14,7 @@ use super::{Failure, print_bytes, torrent_file};
 use crate::client::answer::{Answer, Refusal};
 use crate::client::faults::Faults;
 use crate::client::tracker_url::TrackerUrl;
-use crate::client::{AddressFamily, Settings, Told};
+use crate::client::{self, AddressFamily, Settings, Told};
 use crate::hash_text::parse_info_hash;
 use crate::limits::{
     CLIENT_REPLY_BYTES_MAX, CLIENT_TIMEOUT_SECONDS_DEFAULT, CLIENT_TIMEOUT_SECONDS_RANGE,
@@ -84,10 +84,17 @@ pub(super) fn parse_words(words: &[OsString]) -> Result<(TrackerUrl, Vec<Torrent
 /// Whether a word names a torrent, and not a tracker.
 fn names_torrent(word: &OsStr) -> bool {
     let text = word.to_string_lossy();
-    is_magnet(&text)
-        || word == "-"
-        || Path::new(word).is_file()
-        || (parse_info_hash(&text).is_some() && !text.contains("://"))
+    is_magnet(&text) || is_path(word) || (parse_info_hash(&text).is_some() && !text.contains("://"))
+}
+
+/// Whether a word is a file, or cannot have been meant as anything else: no host is called
+/// `film.torrent`, and to ask for one would only hide that the file is missing.
+fn is_path(word: &OsStr) -> bool {
+    let text = word.to_string_lossy();
+    let suffix = Path::new(word).extension();
+    let looks_like_one = text.starts_with(['.', '/'])
+        || suffix.is_some_and(|end| end.eq_ignore_ascii_case("torrent"));
+    word == "-" || Path::new(word).is_file() || (looks_like_one && !text.contains("://"))
 }
 
 fn is_magnet(text: &str) -> bool {
@@ -105,7 +112,7 @@ fn parse_torrent(word: &OsStr) -> Result<Torrent, String> {
             .ok_or_else(|| format!("{}: a magnet link without a hash", quoted(text.as_bytes())))?;
         return Ok(Torrent { info_hash, trackers: magnet.trackers });
     }
-    if Path::new(word).is_file() || word == "-" {
+    if is_path(word) {
         let metainfo = torrent_file::read(word)?.metainfo;
         let trackers = metainfo.tiers.concat();
         return Ok(Torrent { info_hash: metainfo.info_hash(), trackers });
@@ -138,36 +145,45 @@ fn common_tracker(torrents: &[Torrent]) -> Result<TrackerUrl, String> {
     common.ok_or_else(|| "no tracker and no torrent".to_owned())
 }
 
-/// Prints what came as it came, in JSON or in words, and fails if it is no answer.
+/// Prints what came as it came, in JSON or in words, and fails if it is no answer or nothing came.
 pub(super) fn show(
     given: &ArgMatches,
     url: &TrackerUrl,
-    told: &Told,
+    told: &Result<Told, client::Failure>,
     json: impl FnOnce(&Answer) -> serde_json::Value,
     words: impl FnOnce(&Answer) -> String,
 ) -> Result<(), Failure> {
+    let start = format!("{url}: ");
+    let (raw, answer, faults) = match told {
+        Ok(told) => {
+            (told.raw.as_slice(), told.answer.as_ref().map_err(String::as_str), &told.faults)
+        }
+        Err(failure) => (&[][..], Err(failure.text.as_str()), &failure.faults),
+    };
+    let answer = answer.map_err(|error| error.strip_prefix(&start).unwrap_or(error));
     if given.get_flag("raw") {
-        print_bytes(&told.raw)?;
+        print_bytes(raw)?;
     } else if given.get_flag("json") {
-        let mut value = match &told.answer {
+        let mut value = match answer {
             Ok(answer) => json(answer),
             Err(error) => serde_json::json!({ "error": error }),
         };
         value["url"] = url.to_string().into();
-        value["faults"] = told.faults.lines().into();
+        value["faults"] = faults.lines().into();
         print_bytes(format!("{value:#}\n").as_bytes())?;
     } else {
-        let answer = told.answer.as_ref().ok();
-        let answer = answer.filter(|answer| !matches!(answer, Answer::Refused(_))).map(words);
-        let faults = faults_in_words(&told.faults);
-        let gap = if answer.is_some() && !faults.is_empty() { "\n" } else { "" };
-        let text = format!("{}{gap}{faults}", answer.unwrap_or_default());
+        let shown = answer.ok().filter(|answer| !matches!(answer, Answer::Refused(_))).map(words);
+        let faults = faults_in_words(faults);
+        let gap = if shown.is_some() && !faults.is_empty() { "\n" } else { "" };
+        let text = format!("{}{gap}{faults}", shown.unwrap_or_default());
         print_bytes(text.as_bytes())?;
     }
-    match &told.answer {
-        Ok(Answer::Refused(refusal)) => Err(Failure::Failed(refused(url, refusal))),
-        Ok(_) => Ok(()),
-        Err(error) => Err(Failure::Failed(format!("{url}: {error}"))),
+    match (answer, told) {
+        (Ok(Answer::Refused(refusal)), _) => Err(Failure::Failed(refused(url, refusal))),
+        (Ok(_), _) => Ok(()),
+        // It names the URL that was really asked, which a scrape's may not be.
+        (Err(_), Err(failure)) => Err(Failure::Failed(failure.text.clone())),
+        (Err(error), Ok(_)) => Err(Failure::Failed(format!("{url}: {error}"))),
     }
 }
 
@@ -182,7 +198,10 @@ fn refused(url: &TrackerUrl, refusal: &Refusal) -> String {
         Some("never") => "; asking again is no use".to_owned(),
         Some(time) => format!("; ask again in {time}"),
     };
-    format!("{url}: refused: {}{retry}", refusal.reason)
+    match refusal.reason.as_str() {
+        "" => format!("{url}: refused without a word of why{retry}"),
+        reason => format!("{url}: refused: {reason}{retry}"),
+    }
 }
 
 fn faults_in_words(faults: &Faults) -> String {
@@ -247,6 +266,25 @@ mod tests {
         Ok((url.to_string(), hashes.collect()))
     }
 
+    /// The name of a missing file was looked up as a tracker's.
+    #[test]
+    fn a_word_that_looks_like_a_file_is_no_tracker() {
+        for given in [
+            &["nowhere/film.torrent"][..],
+            &["nowhere/FILM.Torrent"],
+            &["./nowhere", "x"],
+            &["../nowhere/a"],
+            &["/nowhere/a", "x"],
+            &["a.example", "nowhere.torrent"],
+        ] {
+            let path = given.iter().find(|word| **word != "a.example").expect("a path");
+            let wanted = format!("{path}: No such file or directory (os error 2)");
+            assert_eq!(words(given), Err(wanted));
+        }
+        let found = Ok(("http://a.example/x.torrent".to_owned(), vec![]));
+        assert_eq!(words(&["http://a.example/x.torrent"]), found);
+    }
+
     #[test]
     fn the_first_word_is_the_tracker_unless_the_torrents_name_one() {
         let hash = "d1101a2b9d202811a05e8c57c557a20bf974dc8a";
@@ -255,6 +293,8 @@ mod tests {
         assert_eq!(words(&["a.example", hash]), found("http://a.example:6969/announce"));
         assert_eq!(words(&["a.example:1", &magnet]), found("http://a.example:1/announce"));
         assert_eq!(words(&[&magnet]), found("udp://a.example:1"));
+        let second = format!("{magnet}&tr=udp://b.example:2");
+        assert_eq!(words(&[&second]), found("udp://a.example:1"), "the first that it names");
         assert_eq!(words(&["http://a.example"]), Ok(("http://a.example/announce".into(), vec![])));
         let twenty = "a-tracker.example:80";
         assert_eq!(twenty.len(), 20);

@@ -27,6 +27,9 @@ Examples:
   muster scrape http://127.0.0.1:6969/announce 90d74306ee173ec111abae8783c5bce32fc5522b
   muster scrape --json udp://tracker.example:6969 *.torrent
 
+More torrents than one request carries (74 over udp, 50 over http) are asked for in several; --raw
+prints the replies one behind the other.
+
 A torrent that the tracker does not know is no failure. Exit code 1 when the tracker refuses, cannot
 be reached, or sends what cannot be read.";
 
@@ -52,9 +55,7 @@ pub(super) fn run(given: &ArgMatches, _variables: &Variables) -> Result<(), Fail
     let (url, torrents) = parse_words(&words)?;
     let hashes: Vec<InfoHash> =
         torrents.iter().map(|Torrent { info_hash, .. }| *info_hash).collect();
-    let failed = |failure: crate::client::Failure| Failure::Failed(failure.text);
-    let mut asker = Asker::new(&url, settings(given)).map_err(failed)?;
-    let told = asker.scrape(&hashes).map_err(failed)?;
+    let told = Asker::new(&url, settings(given)).and_then(|mut asker| asker.scrape(&hashes));
     show(given, &url, &told, to_json, |answer| in_words(answer, &hashes))
 }
 

@@ -91,8 +91,9 @@ impl From<SocketAddr> for Peer {
     }
 }
 
-/// What the reply to an announce over HTTP says; an error if it is no bencoded dictionary.
-pub fn parse_announced(body: &[u8], faults: &mut Faults) -> Result<Answer, String> {
+/// What the reply to an announce over HTTP says; an error if it is no bencoded dictionary. Peers in
+/// dictionaries have ids unless the request has `no_peer_id=1`: then none are due.
+pub fn parse_announced(body: &[u8], ids_due: bool, faults: &mut Faults) -> Result<Answer, String> {
     let dict = parse_dict(body, faults)?;
     if let Some(refusal) = parse_refusal(dict, faults) {
         return Ok(Answer::Refused(refusal));
@@ -124,7 +125,7 @@ pub fn parse_announced(body: &[u8], faults: &mut Faults) -> Result<Answer, Strin
         }
         Some(Value::List(list)) => {
             for (number, value) in list.iter().enumerate() {
-                announced.peers.extend(parse_peer(number + 1, &value, faults));
+                announced.peers.extend(parse_peer(number + 1, &value, ids_due, faults));
             }
         }
         Some(other) => faults.add(wrong_type("peers", &other, "a string or a list")),
@@ -177,12 +178,18 @@ pub fn from_packet(packet: &AnnouncedPacket<'_>) -> Announced {
         Peers::V6(peers) => each_endpoint(peers, split_endpoint6),
     };
     Announced {
-        interval: Some(packet.interval.into()),
-        complete: Some(packet.seeders.into()),
-        incomplete: Some(packet.leechers.into()),
+        interval: Some(signed(packet.interval)),
+        complete: Some(signed(packet.seeders)),
+        incomplete: Some(signed(packet.leechers)),
         peers: peers.into_iter().map(Peer::from).collect(),
         ..Announced::default()
     }
+}
+
+/// A number of a packet as clients read it: a -1 is no four thousand million.
+#[must_use]
+pub fn signed(number: u32) -> i64 {
+    number.cast_signed().into()
 }
 
 /// The dictionary that a reply is.
@@ -206,7 +213,12 @@ fn parse_dict<'a>(body: &'a [u8], faults: &mut Faults) -> Result<Dict<'a>, Strin
 fn parse_refusal(dict: Dict<'_>, faults: &mut Faults) -> Option<Refusal> {
     let entry = dict.get(b"failure reason")?;
     let reason = match entry.value {
-        Value::Bytes(reason) => printable(reason),
+        Value::Bytes(reason) => {
+            if reason.is_empty() {
+                faults.add("failure reason: empty, so that nobody learns why");
+            }
+            printable(reason)
+        }
         other => {
             faults.add(wrong_type("failure reason", &other, "a string"));
             "no reason that can be read".to_owned()
@@ -230,7 +242,12 @@ fn parse_refusal(dict: Dict<'_>, faults: &mut Faults) -> Option<Refusal> {
 }
 
 /// A peer as BEP 3 has it.
-fn parse_peer(number: usize, value: &Value<'_>, faults: &mut Faults) -> Option<Peer> {
+fn parse_peer(
+    number: usize,
+    value: &Value<'_>,
+    ids_due: bool,
+    faults: &mut Faults,
+) -> Option<Peer> {
     let Value::Dict(peer) = value else {
         faults.add(wrong_type(&format!("peers: number {number}"), value, "a dictionary"));
         return None;
@@ -245,6 +262,9 @@ fn parse_peer(number: usize, value: &Value<'_>, faults: &mut Faults) -> Option<P
         faults.add(format!("peers: number {number} has port {port}, expected 1 to 65535"));
         return None;
     };
+    if ids_due && peer.get(b"peer id").is_none() {
+        faults.add("peers without a peer id, though no_peer_id=1 was not asked (BEP 3)");
+    }
     let id = match bytes(*peer, b"peer id", faults) {
         None => None,
         Some(id) => {

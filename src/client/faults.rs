@@ -75,7 +75,9 @@ pub fn judge_head<'h>(
     if status != 200 {
         faults.add(format!("HTTP status {status}: clients ignore the body of all but 200"));
     }
-    if header("transfer-encoding").is_some() && !of_everything {
+    let chunked = header("transfer-encoding")
+        .is_some_and(|coding| coding.to_ascii_lowercase().ends_with(b"chunked"));
+    if chunked && !of_everything {
         faults.add("the reply is chunked, which small clients cannot read; say Content-Length");
     }
     if let Some(encoding) = header("content-encoding") {

@@ -58,6 +58,39 @@ fn a_golden_answer_to_a_scrape_is_read_field_by_field() {
 }
 
 #[test]
+fn an_answer_that_ends_within_its_head_is_told_by_its_action() {
+    for length in [8, 19] {
+        let cut = &ANNOUNCED[..length];
+        let text = format!(
+            "an announce reply of {length} bytes, at least 20 are due (BEP 15); opentracker sends \
+             8 for a torrent that it does not allow"
+        );
+        assert_eq!(read_announced_packet(cut, Family::V6, &mut Faults::default()), Err(text));
+    }
+    let text = "a packet of 8 bytes that answers something else: \
+                \"\\x00\\x00\\x00\\x02\\x11\\\"3D\"";
+    let other = read_announced_packet(&SCRAPED[..8], Family::V4, &mut Faults::default());
+    assert_eq!(other, Err(text.to_owned()));
+}
+
+#[test]
+fn numbers_of_a_packet_are_less_than_nothing_where_their_first_bit_is_set() {
+    let packet = [&ANNOUNCED[..8], &[0xff; 12]].concat();
+    let Ok(Answer::Announced(told)) =
+        read_announced_packet(&packet, Family::V4, &mut Faults::default())
+    else {
+        panic!("it is an answer");
+    };
+    assert_eq!([told.interval, told.incomplete, told.complete], [Some(-1); 3]);
+    let packet = [&SCRAPED[..8], &[0xff; 12]].concat();
+    let Ok(Answer::Scraped(told)) = read_scraped_packet(&packet, &[HASH], &mut Faults::default())
+    else {
+        panic!("it is an answer");
+    };
+    assert_eq!([told[0].complete, told[0].incomplete, told[0].downloaded], [Some(-1); 3]);
+}
+
+#[test]
 fn an_error_is_a_refusal_in_either_case() {
     let refusal =
         |reason: &str| Ok(Answer::Refused(Refusal { reason: reason.to_owned(), retry_in: None }));

@@ -45,6 +45,11 @@ pub struct Session {
     /// The options behind each announce.
     options: Vec<u8>,
     id: Option<GivenId>,
+    /// The transactions of all requests. A tracker that is slow answers each packet that was sent
+    /// again, so that answers come to what has been answered.
+    sent: Vec<Transaction>,
+    /// How many packets came to the present request that answer none of ours.
+    strays: u32,
 }
 
 /// A connection id and how it has been used.
@@ -74,16 +79,18 @@ impl Session {
         let mut options = Vec::new();
         if url.target.len() > UDP_URL_BYTES_MAX {
             let text = format!("{url}: a path and query of more than {UDP_URL_BYTES_MAX} bytes");
-            return Err(Failure { text, may_pass: false });
+            return Err(Failure::lasting(text));
         }
         encode_url(&mut options, url.target.as_bytes());
         let mut untried = look_up(url, settings);
         untried.reverse();
-        let first = untried.pop().ok_or_else(|| Failure {
-            text: format!("{url}: {}", unknown_host(url, settings.family)),
-            may_pass: true,
-        })?;
-        let (socket, family) = open(first).map_err(|error| failed(url, &error))?;
+        if untried.is_empty() {
+            let text = format!("{url}: {}", unknown_host(url, settings.family));
+            return Err(Failure::passing(text));
+        }
+        let none = ErrorKind::AddrNotAvailable.into();
+        let (socket, family) =
+            open_next(&mut untried, none).map_err(|error| failed(url, &error))?;
         Ok(Session {
             url: url.clone(),
             settings,
@@ -94,6 +101,8 @@ impl Session {
             untried,
             options,
             id: None,
+            sent: Vec::new(),
+            strays: 0,
         })
     }
 
@@ -130,9 +139,12 @@ impl Session {
         faults: &mut Faults,
     ) -> Result<Vec<u8>, Failure> {
         let deadline = self.clock.millis() + self.timeout_millis();
-        let transaction = Transaction(self.random.u32(..));
+        self.strays = 0;
+        let mut sent = false;
+        let transaction = self.transaction();
         let asked = self.repeat(deadline, transaction, faults, |session, faults| {
             let id = session.connection_id(deadline, faults)?;
+            sent = true;
             Ok(encode(id, transaction, &session.options))
         });
         if let Some(id) = &mut self.id {
@@ -140,8 +152,18 @@ impl Session {
         }
         match asked {
             Ok(packet) | Err(Broken::Refused(packet)) => Ok(packet),
-            Err(Broken::Failure(failure)) => Err(failure),
+            Err(Broken::Failure(failure)) => Err(Failure { sent, ..failure }),
         }
+    }
+
+    /// One that belongs to no request yet.
+    fn transaction(&mut self) -> Transaction {
+        let mut transaction = Transaction(self.random.u32(..));
+        while self.sent.contains(&transaction) {
+            transaction = Transaction(self.random.u32(..));
+        }
+        self.sent.push(transaction);
+        transaction
     }
 
     /// The id we have, or one that is asked for now.
@@ -153,7 +175,7 @@ impl Session {
         if let Some(given) = self.id.filter(|id| self.holds(*id)) {
             return Ok(given.id);
         }
-        let transaction = Transaction(self.random.u32(..));
+        let transaction = self.transaction();
         let packet = self.repeat(deadline, transaction, faults, |_, _| {
             let mut packet = Vec::new();
             encode_request(&mut packet, &Request::Connect(transaction));
@@ -166,14 +188,11 @@ impl Session {
                 Ok(id)
             }
             Some(Reply::Error(..)) => Err(Broken::Refused(packet)),
-            _ => Err(Broken::Failure(Failure {
-                text: format!(
-                    "{}: the answer to a connect is no connection id (BEP 15): {}",
-                    self.url,
-                    quoted(&packet)
-                ),
-                may_pass: false,
-            })),
+            _ => Err(Broken::Failure(Failure::lasting(format!(
+                "{}: the answer to a connect is no connection id (BEP 15): {}",
+                self.url,
+                quoted(&packet)
+            )))),
         }
     }
 
@@ -199,14 +218,14 @@ impl Session {
                     return Err(Broken::Failure(self.timed_out()));
                 }
                 Ok(None) => wait = wait.saturating_mul(2),
-                Err(error) => self.next_address(&error)?,
+                Err(error) => self.next_address(error)?,
             }
         }
     }
 
     /// Sends a packet and waits for its answer until then.
     fn exchange(
-        &self,
+        &mut self,
         packet: &[u8],
         transaction: Transaction,
         until: u64,
@@ -234,20 +253,19 @@ impl Session {
             };
             let reply = buffer.get(..length).unwrap_or_default();
             match transaction_of(reply) {
+                Some(found) if found == transaction => return Ok(Some(reply.to_vec())),
+                Some(found) if self.sent.contains(&found) => continue,
+                Some(_) => faults.add("a packet with a transaction id that is not ours (BEP 15)"),
                 None => faults.add(format!("a packet of {length} bytes, no reply (BEP 15)")),
-                Some(found) if found != transaction => {
-                    faults.add("a packet with a transaction id that is not ours (BEP 15)");
-                }
-                Some(_) => return Ok(Some(reply.to_vec())),
             }
+            self.strays += 1;
         }
     }
 
     /// Goes on to the next address where one refuses; an error if it was the last.
-    fn next_address(&mut self, error: &io::Error) -> Result<(), Failure> {
-        let failure = failed(&self.url, error);
-        let next = self.untried.pop().ok_or(failure)?;
-        let (socket, family) = open(next).map_err(|error| failed(&self.url, &error))?;
+    fn next_address(&mut self, error: io::Error) -> Result<(), Failure> {
+        let (socket, family) =
+            open_next(&mut self.untried, error).map_err(|error| failed(&self.url, &error))?;
         (self.socket, self.family, self.id) = (socket, family, None);
         Ok(())
     }
@@ -257,14 +275,15 @@ impl Session {
     }
 
     fn timed_out(&self) -> Failure {
-        let text = format!(
-            "{}: no answer within {}; is the tracker up, and does a firewall let UDP port {} \
-             through?",
-            self.url,
-            in_words(self.settings.timeout),
-            self.url.port
-        );
-        Failure { text, may_pass: true }
+        let why = match self.strays {
+            0 => format!(
+                "is the tracker up, and does a firewall let UDP port {} through?",
+                self.url.port
+            ),
+            strays => format!("packets that came: {strays}, none of them an answer"),
+        };
+        let patience = in_words(self.settings.timeout);
+        Failure::passing(format!("{}: no answer within {patience}; {why}", self.url))
     }
 }
 
@@ -299,6 +318,21 @@ fn look_up(url: &TrackerUrl, settings: Settings) -> Vec<SocketAddr> {
     found.unwrap_or_default().into_iter().filter(wanted).collect()
 }
 
+/// A socket for the last of these addresses that takes one, the others before it tried; `error` if
+/// there is none.
+fn open_next(
+    untried: &mut Vec<SocketAddr>,
+    mut error: io::Error,
+) -> io::Result<(UdpSocket, Family)> {
+    while let Some(to) = untried.pop() {
+        match open(to) {
+            Ok(opened) => return Ok(opened),
+            Err(failed) => error = failed,
+        }
+    }
+    Err(error)
+}
+
 /// A socket that speaks with this address alone.
 fn open(to: SocketAddr) -> io::Result<(UdpSocket, Family)> {
     let (from, family) = match to {
@@ -318,5 +352,24 @@ fn failed(url: &TrackerUrl, error: &io::Error) -> Failure {
         ),
         _ => format!("{url}: {error}"),
     };
-    Failure { text, may_pass: true }
+    Failure::passing(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_that_cannot_be_opened_gives_way_to_the_next() {
+        // Nobody may send to all without asking for it, so the kernel refuses to connect.
+        let refused: SocketAddr = "255.255.255.255:9".parse().expect("an address");
+        let taken: SocketAddr = "127.0.0.1:9".parse().expect("an address");
+        let none = || io::Error::from(ErrorKind::AddrNotAvailable);
+        let (socket, _) = open_next(&mut vec![taken, refused], none()).expect("the second");
+        assert_eq!(socket.peer_addr().expect("connected"), taken);
+        let error = open_next(&mut vec![refused], none()).expect_err("it is refused");
+        assert_eq!(error.kind(), ErrorKind::PermissionDenied);
+        let error = open_next(&mut Vec::new(), none()).expect_err("there is none");
+        assert_eq!(error.kind(), ErrorKind::AddrNotAvailable);
+    }
 }

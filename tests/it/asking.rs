@@ -4,8 +4,10 @@
 //! Errors, faults and JSON are compared by value, the words for people where README shows them. No
 //! test asks anything but loopback addresses, and each tracker has a free port of its own.
 
+mod leaving;
 pub mod over_tls;
 mod over_udp;
+mod portions;
 mod scripted;
 
 use std::io::Write as _;
@@ -176,14 +178,44 @@ fn what_is_no_reply_is_an_error_of_one_line() {
             "URL: refused: later; ask again in 5 min",
         ),
     ] {
-        assert_eq!(announced(steps, &[]), failed(text));
+        assert_eq!(announced(steps, &["--event=started"]), failed(text));
     }
-    let run = announced(vec![Does::Hangs], &["--timeout", "1"]);
+    let run = announced(vec![Does::Hangs], &["--timeout=1", "--event=started"]);
     let text = format!("muster: URL: no answer within 1 s; {hint} ");
     assert!(run.code == Some(1) && run.stderr.starts_with(&text), "{run:?}");
-    let run = announced(says(b"SSH-2.0-x\r\n\r\n"), &[]);
+    let run = announced(says(b"SSH-2.0-x\r\n\r\n"), &["--event=started"]);
     let text = "muster: URL: what answers there does not speak HTTP (";
     assert!(run.code == Some(1) && run.stderr.starts_with(text), "{run:?}");
+}
+
+/// opentracker answers so to compact=0.
+#[test]
+fn a_tracker_that_knows_no_ids_is_asked_without_them() {
+    let page = reply("400 Invalid Request", "", b"<title>400</title>");
+    let said = "URL: HTTP status 400, and the reply is not bencode: byte 0: no value begins with \
+                '<'; it begins \"<title>400</title>\"";
+    let run = announced(vec![page.clone()], &["--no-compact", "--json"]);
+    let hint = "some trackers list no ids: leave out --no-compact";
+    assert_eq!((run.code, run.stderr), (Some(1), format!("muster: {said}; {hint}\n")));
+    let run = announced(vec![page], &[]);
+    assert_eq!((run.code, run.stderr), (Some(1), format!("muster: {said}\n")));
+}
+
+#[test]
+fn a_refusal_without_a_word_is_a_fault() {
+    let run = announced(vec![ok(b"d14:failure reason0:e")], &[]);
+    let fault = "Faults of the reply:\n  failure reason: empty, so that nobody learns why\n";
+    assert_eq!((run.code, run.stdout.as_str()), (Some(1), fault));
+    assert_eq!(run.stderr, "muster: URL: refused without a word of why\n");
+}
+
+#[test]
+fn a_key_is_of_hex_digits_alone() {
+    for key in ["+f", "", "123456789", "g"] {
+        let run = announced(vec![], &[&format!("--key={key}")]);
+        let text = format!("muster: --key: \"{key}\": expected 1 to 8 hex digits\n");
+        assert_eq!((run.code, run.stderr), (Some(2), text));
+    }
 }
 
 #[test]

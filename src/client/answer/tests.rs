@@ -15,9 +15,11 @@ fn peer(host: &str, port: u16) -> Peer {
     Peer { host: host.to_owned(), port, id: None }
 }
 
+type Parse<'a> = &'a dyn Fn(&[u8], &mut Faults) -> Result<Answer, String>;
+
 fn announced(body: &[u8]) -> (Announced, Vec<String>) {
     let mut faults = Faults::default();
-    match parse_announced(body, &mut faults) {
+    match parse_announced(body, true, &mut faults) {
         Ok(Answer::Announced(announced)) => (announced, faults.lines()),
         other => panic!("{}: {other:?}", body.escape_ascii()),
     }
@@ -44,13 +46,16 @@ fn peers_of_dictionaries_are_read_with_their_ids() {
     let body = b"d8:intervali1e5:peersld2:ip10:a.example\x077:peer id20:-TR2940-abcdefghijkl\
                  4:porti1eed2:ip3:::14:porti65535eeee";
     let (told, faults) = announced(body);
+    let mut unasked = Faults::default();
+    assert!(parse_announced(body, false, &mut unasked).is_ok());
+    assert_eq!(unasked.lines(), [""; 0], "with no_peer_id=1 none are due");
     let named = Peer {
         host: "a.example\\u{7}".to_owned(),
         port: 1,
         id: Some(PeerId(*b"-TR2940-abcdefghijkl")),
     };
     assert_eq!(told.peers, [named, peer("::1", 65_535)]);
-    assert_eq!(faults, [""; 0]);
+    assert_eq!(faults, ["peers without a peer id, though no_peer_id=1 was not asked (BEP 3)"]);
 }
 
 #[test]
@@ -106,6 +111,19 @@ fn a_refusal_is_told_with_when_to_try_again() {
             None,
             &["retry in: neither never nor minutes above 0 (BEP 31)"],
         ),
+        (b"d14:failure reason0:e", "", None, &["failure reason: empty, so that nobody learns why"]),
+        (
+            b"d14:failure reason2:no6:peers60:e",
+            "no",
+            None,
+            &["failure reason and peers6 together: clients see the failure alone"],
+        ),
+        (
+            b"d14:failure reason2:no5:filesdee",
+            "no",
+            None,
+            &["failure reason and files together: clients see the failure alone"],
+        ),
         (
             b"d14:failure reasoni7e5:peers0:e",
             "no reason that can be read",
@@ -116,7 +134,9 @@ fn a_refusal_is_told_with_when_to_try_again() {
             ],
         ),
     ] {
-        for parse in [parse_announced, parse_scraped] {
+        let parse_announced =
+            |body: &[u8], faults: &mut Faults| parse_announced(body, true, faults);
+        for parse in [&parse_announced as Parse<'_>, &parse_scraped] {
             let mut found = Faults::default();
             let refusal =
                 Refusal { reason: reason.to_owned(), retry_in: retry_in.map(str::to_owned) };
@@ -141,7 +161,7 @@ fn what_is_no_dictionary_of_bencode_is_an_error() {
              \"d1:ai1e1:ai2ee\"",
         ),
     ] {
-        let found = parse_announced(body, &mut Faults::default());
+        let found = parse_announced(body, true, &mut Faults::default());
         assert_eq!(found, Err(error.to_owned()));
     }
 }
@@ -187,7 +207,7 @@ fn a_golden_scrape_is_read_and_its_faults_are_told() {
 #[test]
 fn no_prefix_and_no_mutation_of_a_reply_panics() {
     for length in 0..GOLDEN.len() {
-        let cut = parse_announced(&GOLDEN[..length], &mut Faults::default());
+        let cut = parse_announced(&GOLDEN[..length], true, &mut Faults::default());
         assert!(cut.is_err(), "{length}");
     }
     let mut random = fastrand::Rng::with_seed(1);
@@ -197,7 +217,7 @@ fn no_prefix_and_no_mutation_of_a_reply_panics() {
             let at = random.usize(..body.len());
             body[at] = b"dlie0159:\xff"[random.usize(..10)];
         }
-        let _ = parse_announced(&body, &mut Faults::default());
+        let _ = parse_announced(&body, true, &mut Faults::default());
         let _ = parse_scraped(&body, &mut Faults::default());
     }
 }

@@ -123,6 +123,9 @@ fn a_head_that_clients_stumble_over_is_told() {
         faults.lines()
     };
     assert_eq!(faults_of(200, &[("content-length", b"1")], false), [""; 0]);
+    assert_eq!(faults_of(200, &[("transfer-encoding", b"identity")], false), [""; 0]);
+    let coded = faults_of(200, &[("transfer-encoding", b"gzip, Chunked")], false);
+    assert_eq!(coded.len(), 1, "{coded:?}");
     assert_eq!(
         faults_of(
             404,

@@ -60,11 +60,15 @@ fn https_is_spoken_to_a_tracker_whose_certificate_is_trusted_and_to_no_other() {
     BufReader::new(stdout).read_line(&mut port).expect("it prints its port");
     let url = format!("https://127.0.0.1:{}/announce", port.trim());
     let ca = folder.join("ca.pem");
-    let ask = |url: &str, file: Option<&Path>| {
+    let ask_with = |options: &[&str], url: &str, file: Option<&Path>| {
         let file = file.map(|file| ("SSL_CERT_FILE", file.to_str().expect("UTF-8")));
-        muster(&["announce", "--json", "--event=started", url, HASH], file.as_slice())
+        muster(
+            &[&["announce"][..], options, &["--event=started", url, HASH]].concat(),
+            file.as_slice(),
+        )
     };
-    let run = ask(&url, Some(&ca));
+    let ask = |url: &str, file: Option<&Path>| ask_with(&[], url, file);
+    let run = ask_with(&["--json"], &url, Some(&ca));
     assert_eq!((run.code, run.stderr.as_str()), (Some(0), ""), "{run:?}");
     let told: Value = serde_json::from_str(&run.stdout).expect("JSON");
     assert_eq!((&told["complete"], &told["faults"]), (&json!(7), &json!([])));

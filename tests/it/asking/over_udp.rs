@@ -57,6 +57,38 @@ fn packets_that_are_lost_are_sent_again_until_the_timeout() {
     assert!(forgetful.count() >= 4, "{} packets", forgetful.count());
 }
 
+/// A tracker that was slow to answer was told to answer with ids that are not ours.
+#[test]
+fn answers_to_packets_that_were_sent_again_are_passed_over() {
+    // Twice the same, as if each packet had been sent again before the first answer came.
+    let slow = Udp::start(|_, request| [well(request), well(request)].concat());
+    let run = announced_over_udp(&slow, &["--json", PATIENT]);
+    assert_eq!((run.code, run.stderr.as_str()), (Some(0), ""), "{run:?}");
+    assert_eq!(faults(serde_json::from_str(&run.stdout).expect("JSON")), [""; 0]);
+}
+
+/// An answer with its transaction id in the wrong byte order was said to be no answer, with a
+/// firewall to blame.
+#[test]
+fn packets_that_answer_nothing_are_told_where_no_answer_comes() {
+    let reversed = Udp::start(|number, request| {
+        let mut wrong = well(request).remove(0);
+        wrong[4..8].reverse();
+        // How often it is asked depends on the machine, so it answers once.
+        if number == 0 { vec![wrong, b"abc".to_vec()] } else { Vec::new() }
+    });
+    let run = announced_over_udp(&reversed, &["--json", "--timeout=1"]);
+    let error = "no answer within 1 s; packets that came: 2, none of them an answer";
+    assert_eq!((run.code, run.stderr.as_str()), (Some(1), &*format!("muster: URL: {error}\n")));
+    let told: serde_json::Value = serde_json::from_str(&run.stdout).expect("JSON");
+    assert_eq!(told["error"], error);
+    let found = [
+        "a packet with a transaction id that is not ours (BEP 15)",
+        "a packet of 3 bytes, no reply (BEP 15)",
+    ];
+    assert_eq!(faults(told), found);
+}
+
 #[test]
 fn path_and_query_of_a_url_travel_as_options() {
     let tracker = Udp::start(|_, request| well(request));
@@ -72,7 +104,7 @@ fn path_and_query_of_a_url_travel_as_options() {
 #[test]
 fn each_fault_over_udp_is_told_and_is_no_failure() {
     type Answers = fn(&[u8]) -> Vec<Vec<u8>>;
-    let cases: [(Answers, &str); 4] = [
+    let cases: [(Answers, &str); 5] = [
         (
             |request| {
                 let mut foreign = well(request).remove(0);
@@ -104,6 +136,15 @@ fn each_fault_over_udp_is_told_and_is_no_failure() {
                 vec![packet(1, request, &rest)]
             },
             "interval 1 s: so short that clients ignore it",
+        ),
+        (
+            |request| {
+                if is_connect(request) {
+                    return well(request);
+                }
+                vec![packet(1, request, b"\0\0\x03\x84\0\0\0\0\xff\xff\xff\xff")]
+            },
+            "complete is -1: less than nothing",
         ),
     ];
     for (answer, fault) in cases {
@@ -137,7 +178,7 @@ fn a_connection_id_that_serves_once_only_is_a_fault() {
 #[test]
 fn what_is_no_answer_over_udp_is_an_error_of_one_line() {
     type Answers = fn(&[u8]) -> Vec<Vec<u8>>;
-    let cases: [(Answers, &str); 4] = [
+    let cases: [(Answers, &str); 5] = [
         (|request| vec![packet(3, request, b"go away\x1b\0")], "URL: refused: go away\\u{1b}"),
         (
             |request| vec![packet(1, request, b"")],
@@ -157,6 +198,16 @@ fn what_is_no_answer_over_udp_is_an_error_of_one_line() {
                 if is_connect(request) {
                     return well(request);
                 }
+                vec![packet(1, request, b"")]
+            },
+            "URL: an announce reply of 8 bytes, at least 20 are due (BEP 15); opentracker sends 8 \
+             for a torrent that it does not allow",
+        ),
+        (
+            |request| {
+                if is_connect(request) {
+                    return well(request);
+                }
                 vec![packet(3, request, b"no such torrent")]
             },
             "URL: refused: no such torrent",
@@ -164,7 +215,7 @@ fn what_is_no_answer_over_udp_is_an_error_of_one_line() {
     ];
     for (answer, text) in cases {
         let tracker = Udp::start(move |_, request| answer(request));
-        let run = announced_over_udp(&tracker, &[PATIENT]);
+        let run = announced_over_udp(&tracker, &[PATIENT, "--event=started"]);
         assert_eq!((run.code, run.stdout.as_str()), (Some(1), ""), "{run:?}");
         assert!(run.stderr.starts_with(&format!("muster: {text}")), "{text}: {run:?}");
     }

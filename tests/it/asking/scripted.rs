@@ -39,18 +39,27 @@ pub fn reply(status: &str, headers: &str, body: &[u8]) -> Does {
 
 /// Starts a tracker that does one step for each connection; its address.
 pub fn http(steps: Vec<Does>) -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    let address = listener.local_addr().expect("it is bound");
-    std::thread::spawn(move || {
-        for step in steps {
-            let (stream, _) = listener.accept().expect("a caller");
-            serve(stream, step);
-        }
-    });
-    address
+    http_heard(steps).0
 }
 
-fn serve(mut stream: TcpStream, step: Does) {
+/// The same, and the head of each request that has come, in order.
+pub fn http_heard(steps: Vec<Does>) -> (SocketAddr, Arc<Mutex<Vec<String>>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = listener.local_addr().expect("it is bound");
+    let heard = Arc::new(Mutex::new(Vec::new()));
+    std::thread::spawn({
+        let heard = Arc::clone(&heard);
+        move || {
+            for step in steps {
+                let (stream, _) = listener.accept().expect("a caller");
+                serve(stream, step, &heard);
+            }
+        }
+    });
+    (address, heard)
+}
+
+fn serve(mut stream: TcpStream, step: Does, requests: &Mutex<Vec<String>>) {
     stream.set_read_timeout(Some(PATIENCE)).expect("a socket takes a timeout");
     let mut head = Vec::new();
     let mut chunk = [0; 4096];
@@ -60,6 +69,8 @@ fn serve(mut stream: TcpStream, step: Does) {
             _ => return,
         }
     }
+    let text = String::from_utf8_lossy(&head).into_owned();
+    requests.lock().expect("no panic under this lock").push(text);
     match step {
         Does::Says(bytes) => {
             let _ = stream.write_all(&bytes);
