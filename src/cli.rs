@@ -141,7 +141,9 @@ fn dispatch(
     let matches = match command().try_get_matches_from(arguments) {
         Ok(matches) => matches,
         Err(shown) if !shown.use_stderr() => return print(&shown.to_string()),
-        Err(error) => return Err(Failure::Usage(usage_error(&error, named.map(name_of)))),
+        Err(error) => {
+            return Err(Failure::Usage(usage_error(&error, named.map(|meant| (meant.command)()))));
+        }
     };
     let environment = variables(environment).map_err(Failure::Usage)?;
     // The flags of `serve` may stand before its name too, or without it.
@@ -159,10 +161,6 @@ fn dispatch(
 /// The command of this name in the table.
 fn subcommand(name: &str) -> Option<&'static Subcommand> {
     SUBCOMMANDS.iter().find(|meant| (meant.command)().get_name() == name)
-}
-
-fn name_of(meant: &Subcommand) -> String {
-    (meant.command)().get_name().to_owned()
 }
 
 /// Refuses options of the tracker before the name of another command, where they mean nothing.
@@ -238,9 +236,9 @@ fn argument(option: &'static ConfigOption) -> Arg {
 }
 
 /// What clap says in several lines, as one; `named` is the command it was said of, if not `serve`.
-fn usage_error(error: &clap::Error, named: Option<String>) -> String {
-    let help = match named {
-        Some(name) => format!("muster {name} --help"),
+fn usage_error(error: &clap::Error, named: Option<Command>) -> String {
+    let help = match &named {
+        Some(command) => format!("muster {} --help", command.get_name()),
         None => "muster --help".to_owned(),
     };
     let context = |kind| match error.get(kind) {
@@ -259,7 +257,15 @@ fn usage_error(error: &clap::Error, named: Option<String>) -> String {
     if let Some((invalid, suggested)) = unknown
         && let Some(invalid) = context(invalid)
     {
-        let what = if invalid.starts_with('-') { "flag" } else { "command" };
+        let is_flag = invalid.starts_with('-');
+        if error.kind() == UsageKind::UnknownArgument && !is_flag {
+            return format!(
+                "unexpected argument {}: {}; see {help}",
+                invalid.escape_debug(),
+                all_it_takes(named)
+            );
+        }
+        let what = if is_flag { "flag" } else { "command" };
         let advice = match context(suggested) {
             Some(nearest) => format!("did you mean {nearest}?"),
             None => format!("see {help} for all there are"),
@@ -270,6 +276,23 @@ fn usage_error(error: &clap::Error, named: Option<String>) -> String {
     let first = text.split("\n\n").next().unwrap_or_default();
     let words: Vec<&str> = first.trim_start_matches("error:").split_whitespace().collect();
     format!("{}; see {help}", words.join(" "))
+}
+
+/// What a command takes beside flags, for whoever gave it more; without one it is `serve`.
+fn all_it_takes(named: Option<Command>) -> String {
+    let command = named.unwrap_or_else(|| Command::new("serve"));
+    let names = command.get_positionals().flat_map(|argument| argument.get_value_names());
+    let names: Vec<&str> = names.flatten().map(|name| name.as_str()).collect();
+    let more = match command.get_name() {
+        "create" => ": give it the folder that holds all that is to be in the torrent",
+        _ => "",
+    };
+    match names.as_slice() {
+        [] => format!("{} takes nothing but flags", command.get_name()),
+        names => {
+            format!("{} takes one {} alone{more}", command.get_name(), names.join(" and one "))
+        }
+    }
 }
 
 /// The variables that are ours, as text.
@@ -346,7 +369,11 @@ mod tests {
             (&["--x\ny"], "unknown flag --x\\ny, see muster --help for all there are"),
             (&["-q"], "unknown flag -q, see muster --help for all there are"),
             (&["serv"], "unknown command serv, did you mean serve?"),
-            (&["serve", "now"], "unknown command now, see muster --help for all there are"),
+            (
+                &["serve", "now"],
+                "unexpected argument now: serve takes nothing but flags; see muster --help",
+            ),
+            (&["xyzzy.t"], "unknown command xyzzy.t, see muster --help for all there are"),
             (
                 &["--peer-timeout"],
                 "a value is required for '--peer-timeout <SECONDS>' but none was supplied; see \
@@ -372,6 +399,29 @@ mod tests {
             "--workers is an option of the tracker, not of completions; see muster completions \
              --help"
         );
+    }
+
+    #[test]
+    fn an_argument_too_many_is_no_command_and_is_told_what_is_taken() {
+        for (arguments, wanted) in [
+            (
+                &["create", "a.t", "b.t", "c.t", "-a", "udp://a.example"][..],
+                "unexpected argument b.t: create takes one PATH alone: give it the folder that \
+                 holds all that is to be in the torrent; see muster create --help",
+            ),
+            (
+                &["verify", "photos.torrent", "photos", "ex\ntra"],
+                "unexpected argument ex\\ntra: verify takes one FILE and one PATH alone; see \
+                 muster verify --help",
+            ),
+            (
+                &["stats", "http://a.example", "http://b.example"],
+                "unexpected argument http://b.example: stats takes one URL alone; see muster \
+                 stats --help",
+            ),
+        ] {
+            assert_eq!(usage_of(arguments), wanted);
+        }
     }
 
     #[test]
