@@ -407,7 +407,7 @@ pub const PIECE_BYTES_MIN: u64 = 16 * 1024;
 pub const CONTENT_BYTES_MAX: u64 = i64::MAX as u64;
 /// Bytes of one component of a path: file systems take no longer one (`NAME_MAX`).
 pub const PATH_COMPONENT_BYTES_MAX: usize = 255;
-/// Files named one by one for each thing that is wrong with them; the rest are counted.
+/// Files or trackers named one by one for each thing that is wrong with them; the rest are counted.
 pub const FLAW_FILES_MAX: usize = 3;
 /// Lines of a torrent's tree of files, where nobody asks for all of them: two screens.
 pub const TREE_LINES_MAX: usize = 100;

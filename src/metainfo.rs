@@ -23,7 +23,7 @@ use sha2::{Digest as _, Sha256};
 use crate::bencode::{self, Dict};
 use crate::limits::{METAINFO_BYTES_MAX, PIECE_BYTES_MAX, PIECE_BYTES_MIN};
 use crate::request::InfoHash;
-use fields::{Fields, as_dict};
+use fields::{Fields, as_dict, or_noted};
 
 pub mod build;
 mod fields;
@@ -190,6 +190,10 @@ const INFO_KEYS: [&str; 12] = [
     "symlink path",
 ];
 
+/// The first second of the year 10000, in seconds since 1970 UTC: no torrent is made that late, and
+/// programs disagree about how to write it.
+const YEAR_10000: i64 = 253_402_300_800;
+
 impl Metainfo {
     /// Reads a torrent file.
     pub fn parse(bytes: &[u8]) -> Result<Metainfo, MetainfoError> {
@@ -221,17 +225,23 @@ impl Metainfo {
         Ok(())
     }
 
-    /// Reads what stands beside the info dictionary.
+    /// Reads what stands beside the info dictionary. Clients download without any of it, so what is
+    /// not of the kind it must be is noted and passed over; in the info dictionary, which is what
+    /// everybody must read alike, it is an error.
     fn parse_outer(&mut self, outer: &Fields<'_>) -> Result<(), MetainfoError> {
         tracker_list::parse(self, outer)?;
-        let comment = outer.bytes("comment.utf-8")?;
-        self.comment = comment.or(outer.bytes("comment")?).map(<[u8]>::to_vec);
-        self.created_by = outer.bytes("created by")?.map(<[u8]>::to_vec);
-        self.encoding = outer.bytes("encoding")?.map(<[u8]>::to_vec);
-        if let Some(date) = outer.int("creation date")? {
+        let noted = &mut self.noted;
+        let mut bytes = |key| or_noted(outer.bytes(key), noted).map(<[u8]>::to_vec);
+        let (utf8, comment) = (bytes("comment.utf-8"), bytes("comment"));
+        self.comment = utf8.or(comment);
+        self.created_by = bytes("created by");
+        self.encoding = bytes("encoding");
+        if let Some(date) = or_noted(outer.int("creation date"), noted) {
             self.creation_date = u64::try_from(date).ok();
             if date < 0 {
-                self.noted.push(format!("creation date: {date}: before 1970"));
+                noted.push(format!("creation date: {date}: before 1970"));
+            } else if date >= YEAR_10000 {
+                noted.push(format!("creation date: {date}: after the year 9999"));
             }
         }
         if outer.value("private").is_some() {
@@ -305,7 +315,7 @@ fn parse_info(dict: Dict<'_>, info: &Fields<'_>) -> Result<Metainfo, MetainfoErr
         noted.push("info.file tree: means nothing without meta version".to_owned());
     }
     let mut files = match pieces {
-        Some(_) => layout::parse_v1(info)?,
+        Some(_) => layout::parse_v1(info, piece_length)?,
         None if has_v2 => Vec::new(),
         None => return Err(info.wrong("pieces", "missing")),
     };
@@ -322,6 +332,8 @@ fn parse_info(dict: Dict<'_>, info: &Fields<'_>) -> Result<Metainfo, MetainfoErr
             files = tree;
         }
     }
+    // Anything but an integer is refused: libtorrent takes "1" for public, others for private, and
+    // whoever meant private must not find its peers in the DHT.
     let private = info.int("private")?;
     if let Some(other) = private.filter(|private| ![0, 1].contains(private)) {
         noted.push(format!("info.private: {other}: only 1 means private"));

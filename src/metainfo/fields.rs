@@ -88,6 +88,18 @@ impl<'a> Fields<'a> {
     }
 }
 
+/// What was read, or nothing and a note in place of the error: for keys beside the info dictionary
+/// that a torrent can be used without.
+pub(super) fn or_noted<T>(
+    read: Result<Option<T>, MetainfoError>,
+    noted: &mut Vec<String>,
+) -> Option<T> {
+    read.unwrap_or_else(|error| {
+        noted.push(error.to_string());
+        None
+    })
+}
+
 /// The bytes of a value, or the error about the place that `name` gives.
 pub(super) fn as_bytes(
     value: Value<'_>,

@@ -1,7 +1,7 @@
 //! What is wrong with a torrent that can be used all the same.
 //!
-//! Each flaw is a line that names the key and says what comes of it. Where many files have the
-//! same flaw, [`FLAW_FILES_MAX`] are named and the rest counted. What only the parser sees (keys
+//! Each flaw is a line that names the key and says what comes of it. Where many files or trackers
+//! have the same flaw, [`FLAW_FILES_MAX`] are named and the rest counted. What only the parser sees (keys
 //! out of order, say) it has noted; the rest is found here, when somebody asks.
 
 #![cfg_attr(
@@ -12,6 +12,7 @@
 use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 
+use super::path::Tree;
 use super::{File, Metainfo};
 use crate::limits::{FLAW_FILES_MAX, PATH_COMPONENT_BYTES_MAX, PIECE_BYTES_MIN};
 use crate::printable::printable;
@@ -37,13 +38,15 @@ fn find_in_trackers(metainfo: &Metainfo, flaws: &mut Vec<String>) {
         };
         flaws.push(format!("announce: no tracker, {comes_of_it}"));
     }
-    for tracker in &trackers {
-        let scheme = tracker.split_once("://").map(|(scheme, _)| scheme.to_ascii_lowercase());
-        if !matches!(scheme.as_deref(), Some("http" | "https" | "udp" | "ws" | "wss")) {
-            let tracker = printable(tracker.as_bytes());
-            flaws.push(format!("announce: {tracker}: neither http, https, udp nor wss"));
-        }
-    }
+    let foreign = trackers.iter().filter(|url| !has_scheme(url, TRACKER_SCHEMES));
+    let what = "announce: neither http, https, udp nor wss";
+    list_few(what, foreign.map(|url| url.as_bytes()), flaws);
+    let mut seen = HashSet::new();
+    let twice = trackers.iter().filter(|url| !seen.insert(**url));
+    list_few("announce: stands there twice", twice.map(|url| url.as_bytes()), flaws);
+    let foreign = metainfo.web_seeds.iter().filter(|url| !has_scheme(url, WEB_SEED_SCHEMES));
+    let what = "url-list: neither http, https nor ftp";
+    list_few(what, foreign.map(|url| url.as_bytes()), flaws);
     if let Some(announce) = &metainfo.announce
         && !trackers.contains(&announce.as_str())
     {
@@ -57,6 +60,14 @@ fn find_in_trackers(metainfo: &Metainfo, flaws: &mut Vec<String>) {
     if metainfo.private && !metainfo.nodes.is_empty() {
         flaws.push("nodes: DHT nodes, which clients of a private torrent never ask".to_owned());
     }
+}
+
+const TRACKER_SCHEMES: &[&str] = &["http", "https", "udp", "ws", "wss"];
+const WEB_SEED_SCHEMES: &[&str] = &["http", "https", "ftp"];
+
+fn has_scheme(url: &str, schemes: &[&str]) -> bool {
+    let scheme = url.split_once("://").map_or("", |(scheme, _)| scheme);
+    schemes.iter().any(|known| known.eq_ignore_ascii_case(scheme))
 }
 
 /// Whether a URL's host is an address, or a name, that means nothing elsewhere.
@@ -108,7 +119,7 @@ fn find_in_names(metainfo: &Metainfo, flaws: &mut Vec<String>) {
     for problem in name_problems(&metainfo.name) {
         flaws.push(format!("name: {problem}"));
     }
-    for wanted in [TOO_LONG, BACKSLASH, CONTROL] {
+    for wanted in [TOO_LONG, BACKSLASH, CONTROL, WINDOWS] {
         let has = |file: &&File| components(file).flat_map(name_problems).any(|p| p == wanted);
         list(&format!("path: {wanted}"), metainfo.files.iter().filter(has), flaws);
     }
@@ -119,6 +130,7 @@ fn find_in_names(metainfo: &Metainfo, flaws: &mut Vec<String>) {
 const TOO_LONG: &str = "longer than 255 bytes, which file systems refuse";
 const BACKSLASH: &str = "a backslash, which Windows takes for a folder";
 const CONTROL: &str = "control characters";
+const WINDOWS: &str = "a name that Windows refuses or changes";
 
 const _: () = assert!(PATH_COMPONENT_BYTES_MAX == 255, "TOO_LONG names it");
 
@@ -128,8 +140,27 @@ fn name_problems(name: &[u8]) -> impl Iterator<Item = &'static str> + use<> {
         (name.len() > PATH_COMPONENT_BYTES_MAX).then_some(TOO_LONG),
         name.contains(&b'\\').then_some(BACKSLASH),
         name.iter().any(u8::is_ascii_control).then_some(CONTROL),
+        is_foreign_to_windows(name).then_some(WINDOWS),
     ];
     problems.into_iter().flatten()
+}
+
+/// Whether Windows has no file of this name: because of a character, a dot or space at the end, or
+/// since it means a device, whatever stands behind a dot (learn.microsoft.com, "Naming Files").
+fn is_foreign_to_windows(name: &[u8]) -> bool {
+    let stem = name.split(|byte| *byte == b'.').next().unwrap_or_default();
+    let is_device = match stem.split_at_checked(3) {
+        Some((stem, b"")) => {
+            [b"CON", b"PRN", b"AUX", b"NUL"].iter().any(|device| stem.eq_ignore_ascii_case(*device))
+        }
+        Some((stem, [b'1'..=b'9'])) => {
+            [b"COM", b"LPT"].iter().any(|device| stem.eq_ignore_ascii_case(*device))
+        }
+        _ => false,
+    };
+    is_device
+        || name.iter().any(|byte| b"<>:\"|?*".contains(byte))
+        || matches!(name.last(), Some(b'.' | b' '))
 }
 
 /// Paths that stand there twice, or for a file and a folder at once.
@@ -165,6 +196,19 @@ fn find_in_paths(files: &[File], flaws: &mut Vec<String>) {
         is_within
     });
     list("path: lies within a file", folder_too, flaws);
+    find_in_links(files, flaws);
+}
+
+/// Links that lead to nothing. One that leads on through another link is told too: not every
+/// program follows those.
+fn find_in_links(files: &[File], flaws: &mut Vec<String>) {
+    if files.iter().all(|file| file.symlink.is_none()) {
+        return;
+    }
+    let tree = Tree::of(files);
+    let dangling = |file: &&File| file.symlink.as_ref().is_some_and(|path| !tree.has(path));
+    let what = "symlink path: to no file or folder of the torrent";
+    list(what, files.iter().filter(dangling), flaws);
 }
 
 fn components(file: &File) -> impl Iterator<Item = &[u8]> {
@@ -173,11 +217,20 @@ fn components(file: &File) -> impl Iterator<Item = &[u8]> {
 
 /// Adds one flaw for all these files, if there are any.
 fn list<'f>(what: &str, files: impl Iterator<Item = &'f File>, flaws: &mut Vec<String>) {
+    list_few(what, files.map(|file| file.path.as_slice()), flaws);
+}
+
+/// Adds one flaw for all these names, if there are any: the first few, and how many more.
+pub(super) fn list_few<'n>(
+    what: &str,
+    names: impl Iterator<Item = &'n [u8]>,
+    flaws: &mut Vec<String>,
+) {
     let mut named = Vec::new();
     let mut more = 0;
-    for file in files {
+    for name in names {
         if named.len() < FLAW_FILES_MAX {
-            named.push(printable(&file.path));
+            named.push(printable(name));
         } else {
             more += 1;
         }

@@ -18,10 +18,10 @@ use crate::limits::{CONTENT_BYTES_MAX, METAINFO_FILES_MAX, METAINFO_PATHS_BYTES_
 use crate::request::quoted;
 
 /// The files of v1: `length`, or `files` with their paths below the name.
-pub(super) fn parse_v1(info: &Fields<'_>) -> Result<Vec<File>, MetainfoError> {
+pub(super) fn parse_v1(info: &Fields<'_>, piece_length: u64) -> Result<Vec<File>, MetainfoError> {
     let length = info.length("length")?;
     let list = info.list("files")?;
-    let mut layout = Layout::default();
+    let mut layout = Layout { piece_length, ..Layout::default() };
     match (length, list) {
         (Some(_), Some(_)) => return Err(info.wrong("files", "stands beside length")),
         (None, None) => return Err(info.wrong("length", "missing, and files too")),
@@ -53,7 +53,7 @@ pub(super) fn parse_v2(
 ) -> Result<Vec<File>, MetainfoError> {
     let tree = info.needed("file tree", info.dict("file tree")?)?;
     let place = info.name_of("file tree");
-    let mut layout = Layout { piece_length: Some(piece_length), ..Layout::default() };
+    let mut layout = Layout { piece_length, each_at_piece: true, ..Layout::default() };
     let mut path = Vec::new();
     walk(tree, &place, &mut path, &mut layout)?;
     let mut files = layout.finish();
@@ -173,8 +173,12 @@ struct Layout {
     files: Vec<File>,
     /// Where the last file ends.
     end: u64,
-    /// That of v2, where each file begins with a piece.
-    piece_length: Option<u64>,
+    /// Bytes of a piece.
+    piece_length: u64,
+    /// Whether each file begins with a piece, as in v2.
+    each_at_piece: bool,
+    /// Bytes of padding since the last byte of a file.
+    padded: u64,
     /// Bytes of all paths, those of links included.
     path_bytes: usize,
     /// For each symbolic link its file's index, and where it leads by BEP 47.
@@ -194,11 +198,10 @@ impl Layout {
             let problem = format!("{length}: more than {CONTENT_BYTES_MAX} bytes in all");
             described.wrong("length", problem)
         };
-        let start = match self.piece_length {
-            Some(piece_length) if length > 0 => {
-                self.end.checked_next_multiple_of(piece_length).ok_or_else(too_much)?
-            }
-            _ => self.end,
+        let start = if self.each_at_piece && length > 0 {
+            self.end.checked_next_multiple_of(self.piece_length).ok_or_else(too_much)?
+        } else {
+            self.end
         };
         let end = start.checked_add(length).filter(|end| *end <= CONTENT_BYTES_MAX);
         self.end = end.ok_or_else(too_much)?;
@@ -213,15 +216,31 @@ impl Layout {
             link.from_folder
         });
         let attributes = described.bytes("attr")?.unwrap_or_default();
+        let padding = attributes.contains(&b'p');
+        self.check_padding(padding, length).map_err(|what| described.wrong("length", what))?;
         self.files.push(File {
             path,
             range: start..self.end,
-            padding: attributes.contains(&b'p'),
+            padding,
             executable: attributes.contains(&b'x'),
             hidden: attributes.contains(&b'h'),
             symlink,
             pieces_root,
         });
+        Ok(())
+    }
+
+    /// Padding fills up a piece, so no more than that ever stands between two files. A torrent of a
+    /// kilobyte could otherwise have anybody hash zeros for hours.
+    fn check_padding(&mut self, padding: bool, length: u64) -> Result<(), String> {
+        if padding {
+            self.padded = self.padded.saturating_add(length);
+            if self.padded >= self.piece_length {
+                return Err(format!("{length}: a whole piece of padding, or more"));
+            }
+        } else if length > 0 {
+            self.padded = 0;
+        }
         Ok(())
     }
 

@@ -366,20 +366,39 @@ fn what_is_missing_or_of_the_wrong_kind_is_named() {
     ] {
         assert_eq!(error_of(bytes), wanted);
     }
+}
+
+#[test]
+fn what_is_of_the_wrong_kind_beside_the_info_dictionary_is_told_and_passed_over() {
+    let whole = parsed(&torrent_with(b""));
     for (outer, wanted) in [
         ("7:commenti1e", "comment: an integer, not a byte string"),
-        ("13:creation date1:1", "creation date: a byte string, not an integer"),
+        ("13:comment.utf-8i1e", "comment.utf-8: an integer, not a byte string"),
+        ("13:creation date10:1795224656", "creation date: a byte string, not an integer"),
         ("10:created byle", "created by: a list, not a byte string"),
         ("8:encodingi8e", "encoding: an integer, not a byte string"),
         ("13:announce-list1:x", "announce-list: a byte string, not a list"),
-        ("13:announce-listli1ee", "announce-list: an integer, not a list"),
-        ("13:announce-listlli1eee", "announce-list: an integer, not a byte string"),
+        ("13:announce-listli1ei2ee", "announce-list: an integer, not a list"),
+        ("13:announce-listlli1eleee", "announce-list: an integer, not a byte string"),
         ("8:url-listi1e", "url-list: an integer, not a list or a byte string"),
-        ("5:nodesl1:xe", "nodes: expected lists of a host and a port"),
-        ("5:nodesll1:xi1ei2eee", "nodes: expected lists of a host and a port"),
+        ("8:url-listllei1ee", "url-list: a list, not a byte string"),
+        ("5:nodesi1e", "nodes: an integer, not a list"),
+        ("5:nodesl1:xe", "nodes: not all of them are lists of a host and a port"),
+        ("5:nodesll1:x4:6881ee", "nodes: not all of them are lists of a host and a port"),
+        ("5:nodesll1:xi1ei2eee", "nodes: not all of them are lists of a host and a port"),
     ] {
-        assert_eq!(error_of(&torrent_with(outer.as_bytes())), wanted);
+        let metainfo = parsed(&torrent_with(outer.as_bytes()));
+        assert_eq!(metainfo.flaws(), [wanted], "{outer}");
+        assert_eq!(Metainfo { noted: Vec::new(), ..metainfo }, whole, "{outer}");
     }
+    let info = format!("4:infod6:lengthi1e{ONE_PIECE}ee");
+    let flaws = flaws_of(format!("d8:announcel1:ae{info}").as_bytes());
+    assert_eq!(flaws[0], "announce: a list, not a byte string");
+    // The rest of the list is read.
+    let some = parsed(&torrent_with(b"5:nodesll1:x1:yel1:xi1eei7ee"));
+    assert_eq!(some.nodes, ["x:1"]);
+    let some = parsed(&torrent_with(b"13:announce-listli1el15:udp://a.exampleee"));
+    assert_eq!(some.tiers, [["udp://a.example"]]);
 }
 
 #[test]
@@ -447,6 +466,19 @@ fn lengths_that_cannot_be_are_refused() {
         error_of(&torrent_of_files(two)),
         "info.files[1].length: 1: more than 9223372036854775807 bytes in all"
     );
+    // Padding of a byte less than a piece, in two files, is as much as there ever is.
+    let padding = |first: u32| {
+        let padding = |length| format!("d4:attr1:p6:lengthi{length}e4:pathl1:pee");
+        let files = format!("d6:lengthi1e4:pathl1:aee{}{}", padding(first), padding(100));
+        torrent_of_files(&files)
+    };
+    assert_eq!(flaws_of(&padding(16283)), [""; 0]);
+    let wanted = "info.files[2].length: 100: a whole piece of padding, or more";
+    assert_eq!(error_of(&padding(16284)), wanted);
+    let wanted = "info.files[1].length: 1099511627775: a whole piece of padding, or more";
+    let files = "d6:lengthi1e4:pathl1:aeed4:attr1:p6:lengthi1099511627775e4:pathl1:pee";
+    let piece = ONE_PIECE.replace("i16384e", "i1073741824e");
+    assert_eq!(error_of(&torrent(format!("5:filesl{files}e{piece}").as_bytes())), wanted);
     let odd = "6:lengthi1e4:name1:n12:piece lengthi16384e6:pieces21:aaaaaaaaaaaaaaaaaaaab";
     assert_eq!(error_of(&torrent(odd.as_bytes())), "info.pieces: 21 bytes: no multiple of 20");
 }
@@ -690,14 +722,27 @@ fn what_is_wrong_with_trackers_is_told() {
         ("13:announce-listll15:WSS://b.exampleee", &[not_there]),
         (
             "13:announce-listll5:ftp:/15:udp://a.exampleee",
-            &["announce: ftp:/: neither http, https, udp nor wss"],
+            &["announce: neither http, https, udp nor wss: ftp:/"],
         ),
         (
             "13:announce-listll11:udp://a/\x1b\u{e9}ee",
-            &["announce-list: \"udp://a/\\x1b\\xc3\\xa9\": not a URL", not_there],
+            &["announce-list: not a URL: udp://a/\\u{1b}\u{e9}", not_there],
         ),
         ("8:url-listl0:e", &[]),
-        ("8:url-list3:a b", &["url-list: \"a b\": not a URL"]),
+        (
+            "13:announce-listll15:udp://a.exampleel5:udp:/15:udp://a.exampleee",
+            &[
+                "announce: neither http, https, udp nor wss: udp:/",
+                "announce: stands there twice: udp://a.example",
+            ],
+        ),
+        ("8:url-list12:ftp://a/ b\\c", &["url-list: not a URL: ftp://a/ b\\\\c"]),
+        (
+            "8:url-listl13:javascript:a(11:HTTPS://a/be",
+            &["url-list: neither http, https nor ftp: javascript:a("],
+        ),
+        ("13:creation datei253402300799e", &[]),
+        ("13:creation datei253402300800e", &["creation date: 253402300800: after the year 9999"]),
         ("7:privatei1e", &["private: stands outside of info, where it means nothing"]),
         ("13:creation datei-1e", &["creation date: -1: before 1970"]),
     ] {
@@ -713,6 +758,32 @@ fn what_is_wrong_with_trackers_is_told() {
         ["announce: no tracker, and private: its clients cannot find each other"]
     );
     assert_eq!(flaws_of(none("7").as_bytes())[0], "info.private: 7: only 1 means private");
+}
+
+#[test]
+fn a_url_is_ascii_whatever_stands_there_and_is_escaped_once() {
+    let url = "http://\u{e4}.example/a\\b \u{202e}".as_bytes();
+    let list = [b"13:announce-listll35:", url, b"\xfe/announceee"].concat();
+    let metainfo = parsed(&torrent_with(&list));
+    let wanted = "http://%C3%A4.example/a\\b%20%E2%80%AE%FE/announce";
+    assert_eq!(metainfo.tiers, [[wanted]]);
+    assert_eq!(
+        metainfo.flaws()[0],
+        "announce-list: not a URL: http://\u{e4}.example/a\\\\b \\u{202e}\\xfe/announce"
+    );
+}
+
+#[test]
+fn thousands_of_bad_trackers_are_three_and_a_number() {
+    let list: Vec<String> = (1000..10_000).map(|n| format!("7:x\u{e9}{n}")).collect();
+    let flaws =
+        flaws_of(&torrent_with(format!("13:announce-listll{}ee", list.concat()).as_bytes()));
+    assert_eq!(flaws.len(), 3, "{flaws:?}");
+    let not_urls = "announce-list: not a URL: x\u{e9}1000, x\u{e9}1001, x\u{e9}1002 and 8997 more";
+    assert_eq!(flaws[0], not_urls);
+    let of_none = "announce: neither http, https, udp nor wss: x%C3%A91000, x%C3%A91001, \
+                   x%C3%A91002 and 8997 more";
+    assert_eq!(flaws[1], of_none);
 }
 
 #[test]
@@ -787,11 +858,27 @@ fn what_is_wrong_with_names_is_told_of_three_files_and_counted() {
     assert_eq!(of(&["a/b/c", "a-b", "a"]), ["path: lies within a file: a/b/c"]);
     assert_eq!(of(&["a", "a/b", "a/b/c", "ab"]), ["path: lies within a file: a/b, a/b/c"]);
     assert_eq!(of(&["a\\b"]), [r"path: a backslash, which Windows takes for a folder: a\\b"]);
+    let foreign = "path: a name that Windows refuses or changes";
+    for path in ["a:b", "d/NUL.txt", "nul", "com1", "Lpt9.tar.gz", "a.", "a /b", "what?", "a|b"] {
+        assert_eq!(of(&[path]), [format!("{foreign}: {path}")]);
+    }
+    for path in ["null", "NU.L", "com0", "com10", "xcon", ".a", "con a", " a", "a.b c"] {
+        assert_eq!(of(&[path]), [""; 0], "{path}");
+    }
     assert_eq!(of(&["c/a\n"]), [r"path: control characters: c/a\n"]);
     let long = "x".repeat(256);
     assert_eq!(
         of(&[&format!("d/{long}")]),
         [format!("path: longer than 255 bytes, which file systems refuse: d/{long}")]
+    );
+
+    let link = |name: &str, to: &str| {
+        format!("d4:attr1:l6:lengthi0e4:pathl1:a1:{name}e12:symlink pathl1:{to}ee")
+    };
+    let files = [link("l", "x"), link("m", "a"), link("n", "c"), link("o", "l")].concat();
+    assert_eq!(
+        flaws_of(&torrent_of_files(&format!("{files}d6:lengthi1e4:pathl1:a1:cee"))),
+        ["symlink path: to no file or folder of the torrent: a/l"]
     );
 
     let padded = "d4:attr1:p6:lengthi1e4:pathl1:pee".repeat(2) + "d6:lengthi1e4:pathl1:aee";
