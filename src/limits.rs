@@ -287,12 +287,20 @@ pub const ADD_JOBS_RANGE: (u32, u32) = (1, 64);
 pub const STATS_PAGE_TORRENTS: usize = 4000;
 /// So many with the longest texts there can be, each byte of them escaped.
 pub const STATS_REPLY_BYTES_MAX: usize = 160 * 1024 * 1024;
+/// Torrents that `stats` shows at most, ten times what a tracker holds by default: some 250 MB of
+/// them, or 2 GB with the longest names.
+pub const STATS_TORRENTS_MAX: usize = 10 * TORRENTS_MAX_DEFAULT as usize;
+/// All pages together may take so many times what one may: a million torrents are 250 pages, most
+/// of which take some 20 ms.
+pub const STATS_TIMEOUTS_MAX: u64 = 4;
 /// How often `stats --watch` looks.
 pub const STATS_WATCH_SECONDS_DEFAULT: u32 = 2;
 /// The range of that.
 pub const STATS_WATCH_SECONDS_RANGE: (u32, u32) = (1, 86_400);
 /// How long a watched screen may take to see that a signal has come.
 pub const STATS_KEY_WAIT_MILLIS: u64 = 250;
+/// How long it may take to see that the tracker has answered.
+pub const STATS_ANSWER_WAIT_MILLIS: u64 = 50;
 /// The torrents that failed are named again at the end, up to so many.
 pub const ADD_FAILED_NAMES_MAX: usize = 10;
 

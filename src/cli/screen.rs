@@ -2,13 +2,22 @@
 //!
 //! The picture is drawn on the alternate screen, so that what stood there is back afterwards; keys
 //! come at once and unseen. Dropped, it leaves the terminal as it was. A SIGINT, as from Ctrl-C,
-//! has to be caught by whoever watches, or the terminal stays as it is.
+//! has to be caught by whoever watches, or the terminal stays as it is. Ctrl-Z is a key here: the
+//! terminal is to be given back before the process stops.
 
-use std::io::{IsTerminal as _, Read as _, Write as _};
+use std::io::{IsTerminal as _, Write as _};
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcgetwinsize, tcsetattr};
+use rustix::process::{Signal, kill_current_process_group};
+use rustix::termios::{
+    LocalModes, OptionalActions, SpecialCodeIndex, Termios, tcgetattr, tcgetwinsize, tcsetattr,
+};
+
+use super::display_width::{columns, fitted};
+
+/// The key that [`Screen::suspend`] belongs to.
+pub(super) const CTRL_Z: u8 = 0x1a;
 
 /// The terminal on stdout, and on stdin if there is one too.
 pub(super) struct Screen {
@@ -29,21 +38,46 @@ impl Screen {
     pub(super) fn open() -> Screen {
         let stdin = std::io::stdin();
         let before = stdin.is_terminal().then(|| tcgetattr(&stdin).ok()).flatten();
-        if let Some(before) = &before {
+        let screen = Screen { before };
+        screen.take();
+        screen
+    }
+
+    fn take(&self) {
+        if let Some(before) = &self.before {
             let mut raw = before.clone();
             raw.local_modes.remove(LocalModes::ICANON | LocalModes::ECHO);
-            let _ = tcsetattr(&stdin, OptionalActions::Now, &raw);
+            // No key stops the process (_POSIX_VDISABLE is 0 on Linux).
+            raw.special_codes[SpecialCodeIndex::VSUSP] = 0;
+            let _ = tcsetattr(std::io::stdin(), OptionalActions::Now, &raw);
         }
         // The alternate screen, without a cursor.
         let _ = write_now("\x1b[?1049h\x1b[?25l");
-        Screen { before }
+    }
+
+    fn give_back(&self) {
+        let _ = write_now("\x1b[?25h\x1b[?1049l");
+        if let Some(before) = &self.before {
+            let _ = tcsetattr(std::io::stdin(), OptionalActions::Now, before);
+        }
+    }
+
+    /// Gives the terminal back and stops whoever Ctrl-Z would stop; once it goes on (`fg`), takes
+    /// the terminal over again.
+    pub(super) fn suspend(&self) {
+        self.give_back();
+        let _ = kill_current_process_group(Signal::TSTP);
+        self.take();
     }
 
     /// Draws a picture in place of the last one, as far as it fits: lines of printable text.
     #[expect(clippy::unused_self, reason = "only who has taken a screen over draws on it")]
     pub(super) fn draw(&self, picture: &str) -> std::io::Result<()> {
-        let rows = size().map_or(usize::MAX, |(_, rows)| rows);
-        let lines: Vec<&str> = picture.lines().take(rows).collect();
+        let (width, rows) = size().unwrap_or((usize::MAX, usize::MAX));
+        let cut = |line: &str| {
+            if columns(line) > width { fitted(line, width) } else { line.to_owned() }
+        };
+        let lines: Vec<String> = picture.lines().take(rows).map(cut).collect();
         // Written over from the top, so that nothing flickers: the rest of each line goes, then the
         // lines below.
         write_now(&format!("\x1b[H{}\x1b[K\x1b[J", lines.join("\x1b[K\r\n")))
@@ -57,7 +91,10 @@ impl Screen {
         let ready = poll(watched, Timespec::try_from(patience).ok().as_ref());
         let mut key = [0];
         match ready {
-            Ok(1..) if stdin.lock().read(&mut key).is_ok_and(|count| count == 1) => Some(key[0]),
+            // Not through std's buffer: a key that waits there is not seen by the poll.
+            Ok(1..) if rustix::io::read(&stdin, &mut key).is_ok_and(|count| count == 1) => {
+                Some(key[0])
+            }
             _ => None,
         }
     }
@@ -65,10 +102,7 @@ impl Screen {
 
 impl Drop for Screen {
     fn drop(&mut self) {
-        let _ = write_now("\x1b[?25h\x1b[?1049l");
-        if let Some(before) = &self.before {
-            let _ = tcsetattr(std::io::stdin(), OptionalActions::Now, before);
-        }
+        self.give_back();
     }
 }
 

@@ -2,21 +2,26 @@
 //! or as JSON of our own.
 //!
 //! Pure functions of bytes and numbers; who asks, and where it is shown, is in `stats`. The page of
-//! a stranger has totals alone. A name reaches the table as printable text only.
+//! a stranger has totals alone. A name reaches the table as printable text only. Of a page only
+//! what stands in the table is kept, whatever else a server puts into it: serde's impls are written
+//! out, as its derive would be five packages more.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 
-use serde_json::{Value, json};
+use serde::de::{Deserialize, Deserializer, Error, IgnoredAny, MapAccess, Visitor};
+use serde_json::json;
 
 use super::display_width::{columns, fitted};
 use super::size::{bytes, counted, grouped};
+use crate::limits::{NAME_BYTES_MAX, STATS_PAGE_TORRENTS};
 use crate::printable::printable;
+use crate::request::InfoHash;
 
 /// A torrent.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Row {
-    pub(super) info_hash: String,
+    pub(super) info_hash: InfoHash,
     /// As it was registered; empty if it was not.
     pub(super) name: String,
     /// Bytes; 0 if nobody has said.
@@ -39,36 +44,137 @@ pub(super) struct Totals {
 /// A page of `/stats`.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Page {
-    /// Some torrents, by their hashes.
-    Torrents(BTreeMap<String, Row>),
+    /// Some torrents, by their hashes: what was asked for, or one more for any number above it.
+    Torrents(BTreeMap<InfoHash, Row>),
     /// What strangers see.
     Totals(Totals),
 }
 
 /// Reads a page; nothing if it is none.
 pub(super) fn parse_page(body: &[u8]) -> Option<Page> {
-    let Value::Object(page) = serde_json::from_slice(body).ok()? else { return None };
-    if let Some(torrents) = page.get("torrents").and_then(Value::as_u64) {
-        let count = |key: &str| page.get(key).and_then(Value::as_u64);
-        let (seeders, leechers) = (count("seeders")?, count("leechers")?);
-        return Some(Page::Totals(Totals { torrents, seeders, leechers, downloads: None }));
+    let Object(page) = serde_json::from_slice::<Object<Found>>(body).ok()?;
+    if page.others == 0 {
+        return Some(Page::Torrents(page.rows));
     }
-    let mut rows = BTreeMap::new();
-    for (info_hash, torrent) in page {
-        let stats = torrent.get("stats")?;
-        let count = |key: &str| stats.get(key).and_then(Value::as_u64);
-        let text = torrent.get("name").and_then(Value::as_str).unwrap_or_default();
-        let row = Row {
-            info_hash: info_hash.clone(),
-            name: text.to_owned(),
-            size: torrent.get("size").and_then(Value::as_u64).unwrap_or(0),
-            seeders: count("complete")?,
-            leechers: count("incomplete")?,
-            downloads: count("completed").unwrap_or(0),
+    let (torrents, seeders) = (page.torrents?, page.seeders?);
+    Some(Page::Totals(Totals { torrents, seeders, leechers: page.leechers?, downloads: None }))
+}
+
+/// An object of which some keys have a place.
+trait Places: Default {
+    /// Reads the value of a key, or passes over it.
+    fn take<'de, A: MapAccess<'de>>(&mut self, key: &str, map: &mut A) -> Result<(), A::Error>;
+}
+
+/// Reads what has places.
+struct Object<T>(T);
+
+impl<'de, T: Places> Deserialize<'de> for Object<T> {
+    fn deserialize<D: Deserializer<'de>>(json: D) -> Result<Self, D::Error> {
+        json.deserialize_map(Object(T::default()))
+    }
+}
+
+impl<'de, T: Places> Visitor<'de> for Object<T> {
+    type Value = Object<T>;
+
+    fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<Self, A::Error> {
+        while let Some(key) = map.next_key::<String>()? {
+            self.0.take(&key, &mut map)?;
+        }
+        Ok(self)
+    }
+}
+
+/// What stands on a page.
+#[derive(Default)]
+struct Found {
+    rows: BTreeMap<InfoHash, Row>,
+    torrents: Option<u64>,
+    seeders: Option<u64>,
+    leechers: Option<u64>,
+    /// Keys that are no hashes.
+    others: u64,
+}
+
+impl Places for Found {
+    fn take<'de, A: MapAccess<'de>>(&mut self, key: &str, map: &mut A) -> Result<(), A::Error> {
+        if let Some(info_hash) = InfoHash::from_hex(key.as_bytes()) {
+            let Object(entry) = map.next_value::<Object<Entry>>()?;
+            if self.rows.len() <= STATS_PAGE_TORRENTS {
+                self.rows.insert(info_hash, entry.row(info_hash)?);
+            }
+            return Ok(());
+        }
+        self.others += 1;
+        match key {
+            "torrents" => self.torrents = Some(map.next_value()?),
+            "seeders" => self.seeders = Some(map.next_value()?),
+            "leechers" => self.leechers = Some(map.next_value()?),
+            _ => _ = map.next_value::<IgnoredAny>()?,
+        }
+        Ok(())
+    }
+}
+
+/// What stands behind a hash.
+#[derive(Default)]
+struct Entry {
+    name: String,
+    size: u64,
+    counts: Option<Counts>,
+}
+
+impl Places for Entry {
+    fn take<'de, A: MapAccess<'de>>(&mut self, key: &str, map: &mut A) -> Result<(), A::Error> {
+        match key {
+            "name" => self.name = map.next_value::<Option<String>>()?.unwrap_or_default(),
+            "size" => self.size = map.next_value::<Option<u64>>()?.unwrap_or(0),
+            "stats" => self.counts = Some(map.next_value::<Object<Counts>>()?.0),
+            _ => _ = map.next_value::<IgnoredAny>()?,
+        }
+        Ok(())
+    }
+}
+
+impl Entry {
+    fn row<E: Error>(self, info_hash: InfoHash) -> Result<Row, E> {
+        let Entry { name, size, counts: Some(counts) } = self else {
+            return Err(E::missing_field("stats"));
         };
-        rows.insert(info_hash, row);
+        if name.len() > NAME_BYTES_MAX {
+            return Err(E::invalid_length(name.len(), &"a name as a tracker keeps it"));
+        }
+        let Counts { complete: Some(seeders), incomplete: Some(leechers), completed } = counts
+        else {
+            return Err(E::missing_field("complete or incomplete"));
+        };
+        Ok(Row { info_hash, name, size, seeders, leechers, downloads: completed.unwrap_or(0) })
     }
-    Some(Page::Torrents(rows))
+}
+
+/// A torrent's counts.
+#[derive(Default)]
+struct Counts {
+    complete: Option<u64>,
+    incomplete: Option<u64>,
+    completed: Option<u64>,
+}
+
+impl Places for Counts {
+    fn take<'de, A: MapAccess<'de>>(&mut self, key: &str, map: &mut A) -> Result<(), A::Error> {
+        match key {
+            "complete" => self.complete = map.next_value()?,
+            "incomplete" => self.incomplete = map.next_value()?,
+            "completed" => self.completed = map.next_value()?,
+            _ => _ = map.next_value::<IgnoredAny>()?,
+        }
+        Ok(())
+    }
 }
 
 /// The busiest first: by peers, then by downloads, then by name.
@@ -122,7 +228,8 @@ pub(super) fn table(rows: &[Row], limit: usize, width: Option<usize>) -> String 
 
 /// The cells of a row: its name, or its hash, and the numbers.
 fn cells(row: &Row) -> (String, [String; 4]) {
-    let name = if row.name.is_empty() { &row.info_hash } else { &row.name };
+    let hash = row.info_hash.to_string();
+    let name = if row.name.is_empty() { &hash } else { &row.name };
     let size = if row.size == 0 { "?".to_owned() } else { bytes(row.size) };
     let counts = [row.seeders, row.leechers, row.downloads].map(grouped);
     let [seeders, leechers, downloads] = counts;
@@ -145,7 +252,7 @@ pub(super) fn in_words(totals: Totals) -> String {
 pub(super) fn encode_json(url: &str, rows: Option<&[Row]>, totals: Totals, limit: usize) -> String {
     let torrent = |row: &Row| {
         json!({
-            "info_hash": row.info_hash, "name": row.name, "size": row.size,
+            "info_hash": row.info_hash.to_string(), "name": row.name, "size": row.size,
             "seeders": row.seeders, "leechers": row.leechers, "downloads": row.downloads,
         })
     };
@@ -162,7 +269,8 @@ mod tests {
     use super::*;
 
     fn row(name: &str, seeders: u64, leechers: u64, downloads: u64, size: u64) -> Row {
-        let info_hash = "0123456789abcdef0123456789abcdef01234567".to_owned();
+        let info_hash = InfoHash::from_hex(b"0123456789abcdef0123456789abcdef01234567");
+        let info_hash = info_hash.expect("40 digits");
         Row { info_hash, name: name.to_owned(), size, seeders, leechers, downloads }
     }
 
@@ -173,17 +281,36 @@ mod tests {
             r#"{{"{hash}": {{"name": "a", "size": 5, "peers": [],
                 "stats": {{"complete": 1, "incomplete": 2, "completed": 3, "downloaded": 4}}}}}}"#
         );
-        let info_hash = hash.to_owned();
-        let wanted = Row { info_hash: info_hash.clone(), ..row("a", 1, 2, 3, 5) };
+        let info_hash = InfoHash::from_hex(hash.as_bytes()).expect("40 digits");
+        let wanted = Row { info_hash, ..row("a", 1, 2, 3, 5) };
         let wanted = Page::Torrents(BTreeMap::from([(info_hash, wanted)]));
         assert_eq!(parse_page(page.as_bytes()), Some(wanted));
         let totals = br#"{"torrents": 1, "seeders": 2, "leechers": 3, "peers": 5}"#;
         let wanted = Totals { torrents: 1, seeders: 2, leechers: 3, downloads: None };
         assert_eq!(parse_page(totals), Some(Page::Totals(wanted)));
         assert_eq!(parse_page(b"{}"), Some(Page::Torrents(BTreeMap::new())));
-        for wrong in ["", "[]", "<html>", r#"{"error": "no"}"#, r#"{"torrents": 1}"#] {
+        let counted = format!(r#"{{"{hash}": {{"stats": {{"complete": 1}}}}}}"#);
+        let named = format!(r#""name": "{}""#, "n".repeat(1025));
+        let named = page.replace(r#""name": "a""#, &named);
+        for wrong in ["", "[]", "<html>", r#"{"error": "no"}"#, r#"{"torrents": 1}"#]
+            .into_iter()
+            .chain([counted.as_str(), &named])
+        {
             assert_eq!(parse_page(wrong.as_bytes()), None, "{wrong}");
         }
+    }
+
+    #[test]
+    fn of_a_page_that_is_too_long_one_row_too_many_is_kept() {
+        let row =
+            |number| format!(r#""{number:040x}": {{"stats": {{"complete": 0, "incomplete": 0}}}}"#);
+        let rows: Vec<String> = (0..STATS_PAGE_TORRENTS + 9).map(row).collect();
+        let page = parse_page(format!("{{{}}}", rows.join(",")).as_bytes());
+        let kept = match page {
+            Some(Page::Torrents(rows)) => rows.len(),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(kept, STATS_PAGE_TORRENTS + 1);
     }
 
     #[test]

@@ -127,11 +127,66 @@ fn what_is_no_tracker_of_ours_is_said_to_be_none() {
         assert_eq!(run.stderr, format!("muster: http://{url}/stats: {said}\n"));
         assert_eq!(run.code, Some(1));
     }
-    for word in ["0", "x"] {
+    for word in ["0", "2s"] {
         let run = muster(&["stats", "--watch", word], &[]);
         let wanted = format!("muster: --watch: \"{word}\": expected seconds from 1 to 86400\n");
         assert_eq!((run.code, run.stderr), (Some(2), wanted));
     }
+}
+
+/// A page of `/stats` with so many torrents.
+fn page(count: usize) -> String {
+    let rows = (0..count).map(|torrent| {
+        format!(r#""{}":{{"stats":{{"complete":0,"incomplete":0}}}}"#, hash(torrent))
+    });
+    format!("{{{}}}", rows.collect::<Vec<_>>().join(","))
+}
+
+/// A tracker that always answers so.
+fn always(body: String) -> Scripted {
+    Scripted::start(Box::leak(Box::new([Act::Answer(200, Box::leak(body.into_boxed_str()))])))
+}
+
+#[test]
+fn a_tracker_that_does_not_heed_limit_and_offset_is_not_asked_for_ever() {
+    for (count, requests) in [(4000, 2), (4001, 1)] {
+        let server = always(page(count));
+        let url = server.address.to_string();
+        let run = muster(&["stats", &url], &[]);
+        let said = "answered with other torrents than were asked for; is it a muster?";
+        assert_eq!(run.stderr, format!("muster: http://{url}/stats: {said}\n"));
+        assert_eq!((run.code, server.requests().len()), (Some(1), requests));
+    }
+}
+
+#[test]
+fn of_an_answer_nothing_is_kept_but_what_is_shown() {
+    // 4 MB; made into a tree of JSON first, it took 400 MB.
+    let server = always(format!("{{\"x\":[{{}}{}]}}", ",{\"\":0}".repeat(500_000)));
+    let url = server.address.to_string();
+    let ran = Command::new("sh")
+        .args(["-c", "ulimit -v 150000; exec \"$0\" stats \"$1\""])
+        .args([env!("CARGO_BIN_EXE_muster"), &url])
+        .output()
+        .expect("there is a shell");
+    let said = "answered, but not as muster shows its stats; is it a muster?";
+    let stderr = String::from_utf8_lossy(&ran.stderr);
+    assert_eq!(stderr, format!("muster: http://{url}/stats: {said}\n"));
+    assert_eq!(ran.status.code(), Some(1));
+}
+
+#[test]
+fn a_tracker_that_hangs_does_not_keep_it_from_ending() {
+    let totals = r#"{"leechers": 2, "peers": 3, "seeders": 1, "torrents": 4}"#;
+    let totals: &'static str = totals;
+    let server = Scripted::start(Box::leak(Box::new([Act::Answer(200, totals), Act::Hang])));
+    let mut command = Command::new(env!("CARGO_BIN_EXE_muster"));
+    let url = server.address.to_string();
+    command.args(["stats", &url, "--watch", "1", "--timeout", "3600"]);
+    let mut watching = Server::launch(command);
+    eventually(&2, || server.requests().len());
+    watching.signal(Signal::INT);
+    assert_eq!(watching.wait().code(), Some(0));
 }
 
 #[test]
@@ -150,6 +205,43 @@ fn watched_in_a_pipe_it_prints_each_time_waits_for_a_tracker_that_has_gone_and_e
     assert_eq!(watching.stdout().replace(&block, ""), "");
 }
 
+/// Watches a tracker on a terminal of so many rows and columns until so many pictures are drawn,
+/// then types keys; the exit code, and what was written.
+fn on_terminal(terminal: [&str; 4], server: &Server) -> (Option<i32>, String) {
+    let ran = Command::new(PYTHON)
+        .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/clients/terminal.py"))
+        .args(terminal)
+        .args([env!("CARGO_BIN_EXE_muster"), "stats", "--watch", "1"])
+        .arg(server.tcp().to_string())
+        .output()
+        .expect("Python starts");
+    (ran.status.code(), String::from_utf8_lossy(&ran.stdout).into_owned())
+}
+
+#[test]
+fn before_ctrl_z_stops_it_the_terminal_is_given_back() {
+    if !is_installed(PYTHON, &["--version"]) {
+        return;
+    }
+    // Nothing is there that could let it go on, so the kernel does not stop it.
+    let (code, written) = on_terminal(["7", "60", "1", "\\x1aq"], &tracker());
+    assert_eq!(code, Some(0), "{written:?}");
+    assert!(written.contains("\x1b[?25h\x1b[?1049l\x1b[?1049h\x1b[?25l"), "{written:?}");
+}
+
+#[test]
+fn on_a_narrow_terminal_every_line_is_cut() {
+    if !is_installed(PYTHON, &["--version"]) {
+        return;
+    }
+    let (code, written) = on_terminal(["7", "30", "1", "q"], &tracker());
+    assert_eq!(code, Some(0), "{written:?}");
+    let picture = written.split("\x1b[H").nth(1).and_then(|rest| rest.split("\x1b[J").next());
+    let lines: Vec<&str> = picture.expect("one").split("\x1b[K").map(str::trim).collect();
+    assert!(lines.contains(&"2 torrents, 1 seeder, 2 leech\u{2026}"), "{lines:?}");
+    assert!(lines.iter().all(|line| line.chars().count() <= 30), "{lines:?}");
+}
+
 #[test]
 fn on_a_terminal_it_is_a_picture_that_fits_and_leaves_nothing_behind() {
     if !is_installed(PYTHON, &["--version"]) {
@@ -158,14 +250,8 @@ fn on_a_terminal_it_is_a_picture_that_fits_and_leaves_nothing_behind() {
     let server = tracker();
     announce(&mut server.connect(), 3, 1, 0);
     for keys in ["q", "\\x03"] {
-        let ran = Command::new(PYTHON)
-            .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/clients/terminal.py"))
-            .args(["7", "60", "2", keys, env!("CARGO_BIN_EXE_muster"), "stats", "--watch", "1"])
-            .arg(server.tcp().to_string())
-            .output()
-            .expect("Python starts");
-        let written = String::from_utf8_lossy(&ran.stdout).into_owned();
-        assert_eq!(ran.status.code(), Some(0), "{keys}: {written:?}");
+        let (code, written) = on_terminal(["7", "60", "2", keys], &server);
+        assert_eq!(code, Some(0), "{keys}: {written:?}");
         let inside = written.strip_prefix("\x1b[?1049h\x1b[?25l").expect("the other screen");
         let inside = inside.strip_suffix("\x1b[?25h\x1b[?1049l").unwrap_or_else(|| {
             panic!("{keys}: the screen is not given back: {written:?}");
