@@ -279,18 +279,19 @@ fn usage_error(error: &clap::Error, named: Option<Command>) -> String {
 }
 
 /// What a command takes beside flags, for whoever gave it more; without one it is `serve`.
-fn all_it_takes(named: Option<Command>) -> String {
-    let command = named.unwrap_or_else(|| Command::new("serve"));
-    let names = command.get_positionals().flat_map(|argument| argument.get_value_names());
-    let names: Vec<&str> = names.flatten().map(|name| name.as_str()).collect();
+fn all_it_takes(meant: Option<Command>) -> String {
+    let command = meant.unwrap_or_else(|| Command::new("serve"));
+    let positional = command.get_positionals();
+    let values = positional.filter_map(Arg::get_value_names).flatten();
+    let values: Vec<&str> = values.map(clap::builder::Str::as_str).collect();
     let more = match command.get_name() {
         "create" => ": give it the folder that holds all that is to be in the torrent",
         _ => "",
     };
-    match names.as_slice() {
+    match values.as_slice() {
         [] => format!("{} takes nothing but flags", command.get_name()),
-        names => {
-            format!("{} takes one {} alone{more}", command.get_name(), names.join(" and one "))
+        values => {
+            format!("{} takes one {} alone{more}", command.get_name(), values.join(" and one "))
         }
     }
 }

@@ -18,7 +18,7 @@ use super::progress::Progress;
 use super::size::{bytes, counted, grouped};
 use super::torrent_json::{line_of, put_text};
 use super::{Failure, Variables, print, threads, torrent_file};
-use crate::content::check::{FileReport, Report, State, check, endless_padding, locate};
+use crate::content::check::{FileReport, Report, State, check, locate};
 use crate::content::shown;
 use crate::limits::VERIFY_LINES_MAX;
 use crate::metainfo::Metainfo;
@@ -78,16 +78,6 @@ pub(super) fn run(given: &ArgMatches, _variables: &Variables) -> Result<(), Fail
             "{}: a torrent of v2 alone (BEP 52), which has no pieces of v1 to check; use a client \
              that knows v2",
             torrent_file::shown(path("torrent"))
-        )));
-    }
-    if let Some(padding) = endless_padding(metainfo) {
-        return Err(Failure::Failed(format!(
-            "{}: {}: padding of {} where a piece is {}; padding only fills up a piece, so this \
-             torrent is not worth the hours it would take to check",
-            torrent_file::shown(path("torrent")),
-            printable(&padding.path),
-            bytes(padding.length()),
-            bytes(metainfo.piece_length)
         )));
     }
     let root = root(metainfo, &PathBuf::from(path("path"))).map_err(Failure::Failed)?;

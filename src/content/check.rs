@@ -117,13 +117,6 @@ fn found(metainfo: &Metainfo, root: &Path) -> (usize, usize) {
     count
 }
 
-/// What of a torrent would keep all cores busy for next to no bytes: padding fills up a piece (BEP
-/// 47), and a piece of nothing else would be zeros that somebody wants hashed.
-#[must_use]
-pub fn endless_padding(metainfo: &Metainfo) -> Option<&File> {
-    metainfo.files.iter().find(|file| file.padding && file.length() >= metainfo.piece_length)
-}
-
 /// Checks the files of a v1 or hybrid torrent below `root` (see [`locate`]) on so many threads.
 /// Fails when no thread can be started; told to stop, it reports what is left as not whole.
 pub fn check(

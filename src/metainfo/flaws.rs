@@ -1,8 +1,8 @@
 //! What is wrong with a torrent that can be used all the same.
 //!
 //! Each flaw is a line that names the key and says what comes of it. Where many files or trackers
-//! have the same flaw, [`FLAW_FILES_MAX`] are named and the rest counted. What only the parser sees (keys
-//! out of order, say) it has noted; the rest is found here, when somebody asks.
+//! have the same flaw, [`FLAW_FILES_MAX`] are named and the rest counted. What only the parser sees
+//! (keys out of order, say) it has noted; the rest is found here, when somebody asks.
 
 #![cfg_attr(
     not(test),
@@ -46,7 +46,7 @@ fn find_in_trackers(metainfo: &Metainfo, flaws: &mut Vec<String>) {
     list_few("announce: stands there twice", twice.map(|url| url.as_bytes()), flaws);
     let foreign = metainfo.web_seeds.iter().filter(|url| !has_scheme(url, WEB_SEED_SCHEMES));
     let what = "url-list: neither http, https nor ftp";
-    list_few(what, foreign.map(|url| url.as_bytes()), flaws);
+    list_few(what, foreign.map(String::as_bytes), flaws);
     if let Some(announce) = &metainfo.announce
         && !trackers.contains(&announce.as_str())
     {
@@ -223,12 +223,12 @@ fn list<'f>(what: &str, files: impl Iterator<Item = &'f File>, flaws: &mut Vec<S
 /// Adds one flaw for all these names, if there are any: the first few, and how many more.
 pub(super) fn list_few<'n>(
     what: &str,
-    names: impl Iterator<Item = &'n [u8]>,
+    all: impl Iterator<Item = &'n [u8]>,
     flaws: &mut Vec<String>,
 ) {
     let mut named = Vec::new();
     let mut more = 0;
-    for name in names {
+    for name in all {
         if named.len() < FLAW_FILES_MAX {
             named.push(printable(name));
         } else {

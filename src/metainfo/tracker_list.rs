@@ -2,7 +2,8 @@
 //!
 //! Programs write these keys in more ways than the BEPs have: an `announce-list` of strings in
 //! place of lists, a `url-list` that is one string, or empty strings. These are read as they are
-//! meant, and noted where nobody else may read them so. What is read is ASCII, whatever stood there.
+//! meant, and noted where nobody else may read them so. What is read is ASCII, whatever stood
+//! there.
 
 #![cfg_attr(
     not(test),

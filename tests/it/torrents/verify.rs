@@ -187,7 +187,7 @@ fn a_torrent_with_padding_longer_than_a_piece_is_refused_at_once() {
     let torrent = [head.as_bytes(), &vec![0; pieces as usize * 20], b"ee"].concat();
     fs::write(folder.join("busy.torrent"), torrent).expect("ours");
     let ran = muster(folder.path(), &["verify", "busy.torrent", "set"]);
-    let error = "muster: busy.torrent: p: padding of 1000 GiB where a piece is 1 GiB; padding only \
-                 fills up a piece, so this torrent is not worth the hours it would take to check\n";
+    let error = "muster: busy.torrent: not a torrent file: info.files[1].length: 1073741823999: a \
+                 whole piece of padding, or more\n";
     assert_eq!((ran.code, ran.stderr.as_str(), ran.stdout.as_str()), (Some(1), error, ""));
 }
