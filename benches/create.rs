@@ -18,11 +18,10 @@ use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
+use muster::limits::{CONTENT_READ_BYTES, CONTENT_RUN_BYTES};
 use rustix::fs::{Advice, fadvise};
 use sha1::{Digest as _, Sha1};
 
-const READ_BYTES: usize = 256 * 1024;
-const RUN_BYTES: u64 = 8 * 1024 * 1024;
 const MIB: u64 = 1024 * 1024;
 
 /// A folder with the file, removed on drop.
@@ -76,12 +75,12 @@ fn run(program: &str, folder: &Path, arguments: &[&str]) {
 
 /// Hashes as many bytes from memory, a buffer again and again.
 fn hash_memory(bytes: u64, threads: u64) {
-    let buffer = vec![7; READ_BYTES];
+    let buffer = vec![7; CONTENT_READ_BYTES];
     std::thread::scope(|scope| {
         for _ in 0..threads {
             scope.spawn(|| {
                 let mut sha1 = Sha1::new();
-                for _ in 0..bytes / threads / READ_BYTES as u64 {
+                for _ in 0..bytes / threads / CONTENT_READ_BYTES as u64 {
                     sha1.update(&buffer);
                 }
                 std::hint::black_box(sha1.finalize());
@@ -97,13 +96,15 @@ fn read_file(path: &Path, bytes: u64, threads: u64) {
         for _ in 0..threads {
             scope.spawn(|| {
                 let file = File::open(path).expect("ours");
-                let mut buffer = vec![0; READ_BYTES];
+                let mut buffer = vec![0; CONTENT_READ_BYTES];
                 loop {
-                    let start = next.fetch_add(RUN_BYTES, Ordering::Relaxed);
+                    let start = next.fetch_add(CONTENT_RUN_BYTES, Ordering::Relaxed);
                     if start >= bytes {
                         return;
                     }
-                    for at in (start..bytes.min(start + RUN_BYTES)).step_by(READ_BYTES) {
+                    for at in
+                        (start..bytes.min(start + CONTENT_RUN_BYTES)).step_by(CONTENT_READ_BYTES)
+                    {
                         file.read_exact_at(&mut buffer, at).expect("the file stays");
                     }
                     std::hint::black_box(&buffer);

@@ -369,6 +369,10 @@ pub const CONTENT_READ_BYTES: usize = 256 * 1024;
 /// What a thread reads and hashes in a row: a disk seeks once for it, and no thread has much more
 /// to do at the end than the others.
 pub const CONTENT_RUN_BYTES: u64 = 8 * 1024 * 1024;
+/// Folders that are entered again because symlinks lead there, before `create` gives up: 22 folders
+/// with two links each to the next would be four million, and as many more with each further one.
+pub const CONTENT_FOLDERS_AGAIN_MAX: usize = 100_000;
+
 // -- the load generator ---------------------------------------------------------------------------
 
 /// A reply that the load generator takes in: 200 peers as dictionaries of 70 bytes, and as much

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 use std::sync::{Mutex, PoisonError};
 
-use clap::builder::{Command, OsStringValueParser};
+use clap::builder::{Command, OsStringValueParser, TypedValueParser as _};
 use clap::{Arg, ArgAction, ArgMatches};
 use serde_json::{Value, json};
 
@@ -21,7 +21,7 @@ use super::progress::Progress;
 use super::size::{bytes, counted, grouped};
 use super::torrent_file::TorrentFile;
 use super::{Failure, Variables, piece_length, print, threads, torrent_json};
-use crate::client::tracker_url::TrackerUrl;
+use crate::client::tracker_url::{Scheme, TrackerUrl};
 use crate::clock::unix_time;
 use crate::content::pieces::{self, Outcome, Work};
 use crate::content::walk::{Choice, Found, Walked, walk};
@@ -56,8 +56,10 @@ pub(super) fn command() -> Command {
         Arg::new(id).long(id).action(ArgAction::SetTrue).help(help)
     };
     let bytes = OsStringValueParser::new;
-    let announce = "Announce to this tracker; several by commas are asked in any order, those of \
-                    another -a when none of them answers";
+    // clap's own complaint would not say which argument it is of.
+    let text = || bytes().try_map(|text| text.into_string().map_err(|_| "not UTF-8"));
+    let announce = "Announce to this tracker; several by commas, each with its http:// or udp://, \
+                    are asked in any order, those of another -a when none of them answers";
     let piece_length = "Cut the content into pieces of this length, a power of two such as 256KiB, \
                         1M or 2^18 [default: grows with the content]";
     let output = "Write it to this file, or into this folder; - is standard output [default: \
@@ -74,20 +76,21 @@ pub(super) fn command() -> Command {
                 .value_parser(bytes())
                 .help("The file or folder to make it of"),
         )
-        .arg(value("announce", 'a', "URL", announce).action(ArgAction::Append))
+        .arg(value("announce", 'a', "URL", announce).action(ArgAction::Append).value_parser(text()))
         .arg(flag("private", private).short('p'))
         .arg(value("output", 'o', "FILE", output).value_parser(bytes()))
         .arg(flag("force", "Replace a file that is there already").short('f'))
-        .arg(value("comment", 'c', "TEXT", "Write a comment"))
+        .arg(value("comment", 'c', "TEXT", "Write a comment").value_parser(text()))
         .arg(
             value("name", 'n', "NAME", "Name the content [default: the last name of PATH]")
                 .value_parser(bytes()),
         )
         .arg(value("piece-length", 'l', "LENGTH", piece_length).value_parser(piece_length::parse))
-        .arg(value("source", 's', "TEXT", source))
+        .arg(value("source", 's', "TEXT", source).value_parser(text()))
         .arg(
             value("web-seed", 'w', "URL", "Have it from this web server too (BEP 19)")
-                .action(ArgAction::Append),
+                .action(ArgAction::Append)
+                .value_parser(text()),
         )
         .arg(flag("all", "Take in hidden files, .DS_Store and the like"))
         .arg(flag("follow-symlinks", "Take in what symlinks lead to"))
@@ -106,6 +109,10 @@ enum Target {
 /// Makes the torrent.
 pub(super) fn run(given: &ArgMatches, _variables: &Variables) -> Result<(), Failure> {
     let path = PathBuf::from(given.get_one::<OsString>("path").expect("clap requires it"));
+    if path.as_os_str().is_empty() {
+        let text = "an empty PATH; name a file or a folder, or the working folder as .";
+        return Err(Failure::Usage(text.to_owned()));
+    }
     let mut draft = asked(given, &path)?;
     let choice =
         Choice { all: given.get_flag("all"), follow_symlinks: given.get_flag("follow-symlinks") };
@@ -117,11 +124,18 @@ pub(super) fn run(given: &ArgMatches, _variables: &Variables) -> Result<(), Fail
         say(&format!("note: {flaw}"));
     }
     let caught = signals::catch().map_err(Failure::Failed)?;
-    hash(&mut draft, &spans, threads::asked(given), &caught)?;
+    let progress = Progress::of_bytes(bytes_of(&spans));
+    let work = Work {
+        spans: &spans,
+        piece_bytes: draft.piece_length,
+        threads: threads::asked(given),
+        stop: &caught.stop,
+        progress: &|more| progress.advance(more),
+    };
+    let hashed = hash(&work, &walked);
+    drop(progress);
     not_stopped(&caught)?;
-    for found in &walked.files {
-        found.on_disk.is_unchanged().map_err(Failure::Failed)?;
-    }
+    draft.pieces = hashed.map_err(Failure::Failed)?;
     let (encoded, metainfo) = read_back(&draft)?;
     if !draft.is_said_by(&metainfo) {
         return Err(Failure::Failed("what was built is not what was asked for: a bug".to_owned()));
@@ -146,7 +160,7 @@ pub(super) fn run(given: &ArgMatches, _variables: &Variables) -> Result<(), Fail
 fn asked(given: &ArgMatches, path: &Path) -> Result<Draft, Failure> {
     let text = |id| given.get_one::<String>(id).cloned();
     let texts = |id| given.get_many::<String>(id).into_iter().flatten();
-    let urls = |tier: &String| tier.split(',').map(announce_url).collect();
+    let urls = |tier: &String| split_tier(tier).into_iter().map(announce_url).collect();
     let tiers: Vec<Vec<String>> =
         texts("announce").map(urls).collect::<Result<_, _>>().map_err(Failure::Usage)?;
     let private = given.get_flag("private");
@@ -172,14 +186,40 @@ fn asked(given: &ArgMatches, path: &Path) -> Result<Draft, Failure> {
     })
 }
 
-/// A tracker as it was typed, or whole where parts of it were left to us.
+/// The trackers of one `-a`, by its commas: those before a path, and those that another scheme
+/// follows. Any other is a part of a path or query, of a passkey say.
+fn split_tier(tier: &str) -> Vec<&str> {
+    let mut urls = Vec::new();
+    let mut start = 0;
+    for (at, _) in tier.match_indices(',') {
+        let (before, after) = (&tier[start..at], &tier[at + 1..]);
+        let host = before.split_once("://").map_or(before, |(_, rest)| rest);
+        let next = after.split(',').next().unwrap_or_default();
+        let is_url =
+            next.find("://").is_some_and(|end| !next[..end].contains(['/', '?', '=', '&']));
+        if is_url || !host.contains(['/', '?']) {
+            urls.push(before);
+            start = at + 1;
+        }
+    }
+    urls.push(&tier[start..]);
+    urls
+}
+
+/// A tracker as it was typed, with what was left to us: scheme, port, path.
 fn announce_url(typed: &str) -> Result<String, String> {
-    // Trackers of WebTorrent, which browsers ask, have the form of any other.
+    // What clients do with a fragment nobody knows; no request has one (RFC 9110, section 7.1).
+    let typed = typed.split('#').next().unwrap_or(typed);
+    // Trackers of WebTorrent, which browsers ask, have the form of any other, and often no path.
     let web = typed.strip_prefix("ws://").or_else(|| typed.strip_prefix("wss://"));
     let as_http = web.map(|rest| format!("http://{rest}"));
     let url = TrackerUrl::parse(as_http.as_deref().unwrap_or(typed))
         .map_err(|error| format!("--announce: {error}"))?;
-    Ok(if typed.contains("://") { typed.to_owned() } else { url.to_string() })
+    let whole = typed.split_once("://").is_some_and(|(_, rest)| {
+        let path = rest.find(['/', '?']).map_or("", |at| &rest[at..]);
+        path.len() > 1 || url.scheme == Scheme::Udp || web.is_some()
+    });
+    Ok(if whole { typed.to_owned() } else { url.to_string() })
 }
 
 fn web_seed_url(typed: &String) -> Result<String, Failure> {
@@ -227,6 +267,10 @@ fn target(given: &ArgMatches, name: &[u8], walked: &Walked) -> Result<Target, Fa
                 return Err(Failure::Usage(text.to_owned()));
             }
             return Ok(Target::Stdout);
+        }
+        Some(output) if output.is_empty() => {
+            let text = "--output: empty; name a file or a folder, or - for standard output";
+            return Err(Failure::Usage(text.to_owned()));
         }
         Some(output) if Path::new(output).is_dir() => Path::new(output).join(default),
         Some(output) => PathBuf::from(output),
@@ -287,35 +331,27 @@ fn read_back(draft: &Draft) -> Result<(Vec<u8>, Metainfo), Failure> {
     Ok((encoded, metainfo))
 }
 
-/// Hashes the pieces into the draft.
-fn hash(draft: &mut Draft, spans: &[Span], threads: usize, caught: &Caught) -> Result<(), Failure> {
-    let hashes = Mutex::new(std::mem::take(&mut draft.pieces));
+/// The hashes of the pieces of files that are still what they were when the last one is hashed.
+/// Told to stop, it returns what it has.
+fn hash(work: &Work<'_>, walked: &Walked) -> Result<Vec<[u8; 20]>, String> {
+    let count = pieces::count(bytes_of(work.spans), work.piece_bytes);
+    let hashes = Mutex::new(vec![[0; 20]; count as usize]);
     let failed: Mutex<Option<String>> = Mutex::new(None);
-    let progress = Progress::of_bytes(bytes_of(spans));
-    let work = Work {
-        spans,
-        piece_bytes: draft.piece_length,
-        threads,
-        stop: &caught.stop,
-        progress: &|more| progress.advance(more),
-    };
-    let done = pieces::hash(&work, &|piece, outcome| match outcome {
+    pieces::hash(work, &|piece, outcome| match outcome {
         Outcome::Hash(hash) => {
             hashes.lock().unwrap_or_else(PoisonError::into_inner)[piece as usize] = hash;
         }
         Outcome::Absent => unreachable!("the spans are those of files"),
         Outcome::Failed { error, .. } => {
             *failed.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
-            caught.stop.store(true, Ordering::Relaxed);
+            work.stop.store(true, Ordering::Relaxed);
         }
-    });
-    drop(progress);
-    done.map_err(Failure::Failed)?;
+    })?;
     if let Some(error) = failed.into_inner().unwrap_or_else(PoisonError::into_inner) {
-        return Err(Failure::Failed(error));
+        return Err(error);
     }
-    draft.pieces = hashes.into_inner().unwrap_or_else(PoisonError::into_inner);
-    Ok(())
+    walked.files.iter().try_for_each(|found| found.on_disk.is_unchanged())?;
+    Ok(hashes.into_inner().unwrap_or_else(PoisonError::into_inner))
 }
 
 fn not_stopped(caught: &Caught) -> Result<(), Failure> {
@@ -352,4 +388,77 @@ fn summary(given: &ArgMatches, path: &Path, torrent: &TorrentFile, walked: &Walk
 /// A line to stderr, which may be gone.
 fn say(line: &str) {
     let _ = writeln!(std::io::stderr(), "{line}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+    use std::sync::atomic::{AtomicBool, AtomicU64};
+
+    #[test]
+    fn a_file_appended_to_after_it_was_read_makes_no_torrent() {
+        let name = format!("muster-create-{}", std::process::id());
+        let path = std::env::temp_dir().join(name);
+        fs::write(&path, [7; 40_000]).expect("ours");
+        let walked = walk(&path, Choice::default()).expect("a file");
+        let spans: Vec<Span> = walked.files.iter().map(Found::span).collect();
+        let (stop, left) = (AtomicBool::new(false), AtomicU64::new(40_000));
+        let append = |more| {
+            if left.fetch_sub(more, Ordering::Relaxed) == more {
+                fs::write(&path, [7; 40_001]).expect("ours");
+            }
+        };
+        let work =
+            Work { spans: &spans, piece_bytes: 16_384, threads: 1, stop: &stop, progress: &append };
+        let hashed = hash(&work, &walked);
+        let error = format!(
+            "{}: another program changed it meanwhile; try again when nothing writes to it",
+            path.display()
+        );
+        assert_eq!(hashed, Err(error));
+        let walked = walk(&path, Choice::default()).expect("a file");
+        let spans: Vec<Span> = walked.files.iter().map(Found::span).collect();
+        let work = Work { spans: &spans, progress: &|_| (), ..work };
+        assert_eq!(hash(&work, &walked).map(|pieces| pieces.len()), Ok(3), "left alone it does");
+        fs::remove_file(path).expect("ours");
+    }
+
+    #[test]
+    fn commas_part_trackers_but_not_what_stands_in_a_path_or_query() {
+        for (tier, wanted) in [
+            (
+                "http://a.example/announce?passkey=a,b",
+                &["http://a.example/announce?passkey=a,b"][..],
+            ),
+            (
+                "http://a/x,y,udp://b:1/,c,https://d/e",
+                &["http://a/x,y", "udp://b:1/,c", "https://d/e"],
+            ),
+            ("udp://b.example:1,c.example", &["udp://b.example:1", "c.example"]),
+            ("a.example,b.example:5", &["a.example", "b.example:5"]),
+            ("http://a/b?u=x,y=http://c", &["http://a/b?u=x,y=http://c"]),
+            ("", &[""]),
+            (",", &["", ""]),
+        ] {
+            assert_eq!(split_tier(tier), wanted, "{tier}");
+        }
+    }
+
+    #[test]
+    fn what_is_left_out_of_a_tracker_is_written_and_a_fragment_is_not() {
+        for (typed, wanted) in [
+            ("a.example:6969", "http://a.example:6969/announce"),
+            ("http://a.example:6969", "http://a.example:6969/announce"),
+            ("http://a.example/", "http://a.example/announce"),
+            ("https://a.example#top", "https://a.example/announce"),
+            ("http://a.example/announce?k=1#top", "http://a.example/announce?k=1"),
+            ("HTTP://A.example:80/announce", "HTTP://A.example:80/announce"),
+            ("http://a.example?k=1", "http://a.example?k=1"),
+            ("udp://a.example:1", "udp://a.example:1"),
+            ("wss://a.example", "wss://a.example"),
+        ] {
+            assert_eq!(announce_url(typed).as_deref(), Ok(wanted), "{typed}");
+        }
+    }
 }

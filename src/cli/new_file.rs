@@ -3,10 +3,13 @@
 //! It is written under another name beside its place, synced, and given its name in one step: a
 //! hard link, which fails where a file has the name already, or a rename, which replaces it. So no
 //! reader ever sees a part of it, nobody who took the name in the meantime loses a file, and what
-//! was begun is removed again when it cannot be finished. The folder is synced too.
+//! was begun is removed again when it cannot be finished. The folder is synced too. What
+//! replaces a file has its mode: a torrent may hold a passkey that is for its owner alone. A
+//! symlink is neither followed nor replaced: nobody could say which of the two was meant.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{ErrorKind, Write as _};
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{Access, access};
@@ -28,7 +31,19 @@ impl NewFile {
             Some(folder) if folder != Path::new("") => folder.to_owned(),
             _ => PathBuf::from("."),
         };
-        match fs::metadata(&path) {
+        if path.as_os_str().as_bytes().ends_with(b"/") && !path.exists() {
+            return Err(format!(
+                "{}: there is no such folder; make it first, or leave the slash out",
+                shown(&path)
+            ));
+        }
+        match fs::symlink_metadata(&path) {
+            Ok(there) if there.is_symlink() => {
+                return Err(format!(
+                    "{}: a symlink; name the file that it leads to, or remove it",
+                    shown(&path)
+                ));
+            }
             // Renaming over a device would remove it.
             Ok(there) if !there.is_file() => {
                 return Err(format!("{}: not a file, and not replaced by one", shown(&path)));
@@ -53,6 +68,12 @@ impl NewFile {
     pub(super) fn write(&self, bytes: &[u8]) -> Result<(), String> {
         let cannot = |error| cannot_write(&self.path, &error);
         let part = Part::create(&self.folder).map_err(cannot)?;
+        if self.replace
+            && let Ok(old) = fs::symlink_metadata(&self.path)
+        {
+            // Before there is anything in it to read.
+            part.file.set_permissions(old.permissions()).map_err(cannot)?;
+        }
         (&part.file).write_all(bytes).and_then(|()| part.file.sync_all()).map_err(cannot)?;
         if self.replace {
             fs::rename(&part.path, &self.path).map_err(cannot)?;
@@ -115,7 +136,10 @@ fn exists(path: &Path) -> String {
 }
 
 fn cannot_write(path: &Path, error: &std::io::Error) -> String {
-    format!("{}: cannot be written: {error}", shown(path))
+    // The name may be the content's own, with `.torrent` behind it.
+    let long = error.kind() == ErrorKind::InvalidFilename;
+    let hint = if long { "; give it a shorter one with -o" } else { "" };
+    format!("{}: cannot be written: {error}{hint}", shown(path))
 }
 
 #[cfg(test)]
@@ -163,7 +187,38 @@ mod tests {
         let wanted = "/dev/null: not a file, and not replaced by one";
         assert_eq!(error("/dev/null").as_deref(), Some(wanted));
         assert_eq!(error("/dev").as_deref(), Some("/dev: not a file, and not replaced by one"));
+        let wanted = "/nowhere/: there is no such folder; make it first, or leave the slash out";
+        assert_eq!(error("/nowhere/").as_deref(), Some(wanted));
         let wanted = "/nowhere/a: cannot be written: No such file or directory (os error 2)";
         assert_eq!(error("/nowhere/a").as_deref(), Some(wanted));
+        let folder = folder("links");
+        fs::write(folder.join("file"), "").expect("ours");
+        for (name, leads_to) in [("dangling", "nowhere"), ("link", "file"), ("folder", ".")] {
+            let link = folder.join(name);
+            std::os::unix::fs::symlink(leads_to, &link).expect("ours");
+            let wanted = "a symlink; name the file that it leads to, or remove it";
+            let wanted = format!("{}: {wanted}", link.display());
+            for replace in [false, true] {
+                assert_eq!(NewFile::at(link.clone(), replace).err(), Some(wanted.clone()));
+            }
+        }
+        fs::remove_dir_all(folder).expect("ours");
+    }
+
+    #[test]
+    fn what_replaces_a_file_is_for_the_same_eyes() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let folder = folder("mode");
+        let path = folder.join("film.torrent");
+        fs::write(&path, "a passkey").expect("ours");
+        for mode in [0o600, 0o640, 0o664] {
+            fs::set_permissions(&path, fs::Permissions::from_mode(mode)).expect("ours");
+            let new = NewFile::at(path.clone(), true).expect("it may be replaced");
+            assert_eq!(new.write(b"another"), Ok(()));
+            let found = fs::metadata(&path).expect("it is there").permissions().mode();
+            assert_eq!(found & 0o7777, mode, "{mode:o}");
+        }
+        assert_eq!(fs::read(&path).expect("it is there"), b"another");
+        fs::remove_dir_all(folder).expect("ours");
     }
 }

@@ -276,6 +276,34 @@ fn symlinks_are_followed_when_asked_for_and_a_circle_is_an_error() {
     let error = walk(&root, follow).expect_err("it leads nowhere");
     let wanted = "/real/self: cannot be read: Too many levels of symbolic links (os error 40)";
     assert!(error.ends_with(wanted), "{error}");
+    fs::remove_file(folder.0.join("real/self")).expect("ours");
+    symlink("nowhere", folder.0.join("real/z")).expect("ours");
+    let error = walk(&root, follow).expect_err("it leads nowhere");
+    assert!(error.ends_with("/real/z: a symlink that leads nowhere; remove it"), "{error}");
+    let error = walk(&folder.0.join("real/z"), Choice::default()).expect_err("nor named itself");
+    assert!(error.ends_with("/real/z: a symlink that leads nowhere; remove it"), "{error}");
+}
+
+#[test]
+fn symlinks_that_make_ever_more_paths_of_the_same_folders_are_an_error_in_time() {
+    let folder = Folder::new();
+    // Two to the power of 22 ways lead to the last of them.
+    for nth in 0..22 {
+        fs::create_dir(folder.0.join(nth.to_string())).expect("ours");
+        for link in ["a", "b"] {
+            let at = folder.0.join(format!("{nth}/{link}"));
+            symlink(format!("../{}", nth + 1), at).expect("ours");
+        }
+    }
+    folder.write("22/file", b"1");
+    let follow = Choice { all: false, follow_symlinks: true };
+    let error = walk(&folder.0.join("0"), follow).expect_err("too many ways");
+    let wanted = ": symlinks lead to the same folders again and again, more than 100000 times; \
+                  remove some, or do without --follow-symlinks";
+    assert!(error.ends_with(wanted), "{error}");
+    // Some are nobody's mistake.
+    let walked = walk(&folder.0.join("15"), follow).expect("128 ways");
+    assert_eq!(walked.files.len(), 128);
 }
 
 /// A torrent of these files of noise, in pieces of 16 KiB.

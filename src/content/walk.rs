@@ -7,8 +7,10 @@
 //! opened. A file or folder that may not be read is an error: a torrent that silently lacks a file
 //! would be found out by somebody else, later.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::fs::{FileType, Metadata};
+use std::io::ErrorKind;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
@@ -16,7 +18,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{Access, access};
 
 use super::{OnDisk, Source, Span, Stamp, cannot_read, shown};
-use crate::limits::METAINFO_FILES_MAX;
+use crate::limits::{CONTENT_FOLDERS_AGAIN_MAX, METAINFO_FILES_MAX};
 
 /// What to take in beyond plain files with plain names.
 #[derive(Clone, Copy, Debug, Default)]
@@ -101,8 +103,14 @@ impl fmt::Display for Why {
 
 /// Finds the files of a folder, or the one file that `root` is; `root` may be a symlink to either.
 pub fn walk(root: &Path, choice: Choice) -> Result<Walked, String> {
-    let metadata = std::fs::metadata(root).map_err(|error| cannot_read(root, &error))?;
-    let mut walk = Walk { choice, found: Walked::default(), above: Vec::new() };
+    let metadata = look_at(root)?;
+    let mut walk = Walk {
+        choice,
+        found: Walked::default(),
+        above: Vec::new(),
+        seen: BTreeSet::new(),
+        again: 0,
+    };
     if metadata.is_dir() {
         walk.folder(root, &metadata, &[])?;
     } else if metadata.is_file() {
@@ -122,6 +130,10 @@ struct Walk {
     /// Device and inode of the folders above, outermost first: a symlink to one of them would lead
     /// round in a circle.
     above: Vec<(u64, u64)>,
+    /// Those of all folders so far.
+    seen: BTreeSet<(u64, u64)>,
+    /// How often a folder was entered that had been entered before, which takes symlinks.
+    again: usize,
 }
 
 impl Walk {
@@ -133,6 +145,14 @@ impl Walk {
             return Err(format!(
                 "{path}: a symlink to a folder above it, a circle without end; remove it, or do \
                  without --follow-symlinks"
+            ));
+        }
+        self.again += usize::from(!self.seen.insert(own));
+        if self.again > CONTENT_FOLDERS_AGAIN_MAX {
+            let path = shown(path);
+            return Err(format!(
+                "{path}: symlinks lead to the same folders again and again, more than \
+                 {CONTENT_FOLDERS_AGAIN_MAX} times; remove some, or do without --follow-symlinks"
             ));
         }
         self.above.push(own);
@@ -154,7 +174,7 @@ impl Walk {
     }
 
     fn entry(&mut self, path: &Path, below: Vec<u8>) -> Result<(), String> {
-        let metadata = std::fs::metadata(path).map_err(|error| cannot_read(path, &error))?;
+        let metadata = look_at(path)?;
         if metadata.is_dir() {
             return self.folder(path, &metadata, &below);
         }
@@ -190,6 +210,17 @@ impl Walk {
             () => None,
         }
     }
+}
+
+/// What lies at a path, or where it leads.
+fn look_at(path: &Path) -> Result<Metadata, String> {
+    std::fs::metadata(path).map_err(|error| {
+        // `ls` shows it: that there is no such file would not be believed.
+        if error.kind() == ErrorKind::NotFound && path.is_symlink() {
+            return format!("{}: a symlink that leads nowhere; remove it", shown(path));
+        }
+        cannot_read(path, &error)
+    })
 }
 
 /// What something is that is neither file nor folder.

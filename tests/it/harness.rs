@@ -18,6 +18,7 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::connection::{Connection, Reply};
+use crate::programs::without_our_variables;
 
 /// How long anything may take before a test fails: far more than a healthy server needs, even on a
 /// loaded machine.
@@ -224,11 +225,7 @@ impl Server {
 
     fn spawn(mut command: Command, stdin: Stdio, stderr: Stdio) -> Server {
         let folder = Folder::new();
-        for (name, _) in std::env::vars_os() {
-            if name.to_string_lossy().starts_with("MUSTER_") {
-                command.env_remove(name);
-            }
-        }
+        without_our_variables(&mut command);
         command.current_dir(folder.path());
         command.stdin(stdin).stdout(Stdio::piped()).stderr(stderr);
         let mut child = command.spawn().expect("the program starts");

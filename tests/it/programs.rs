@@ -27,6 +27,15 @@ pub fn say_missing(program: &str) -> bool {
     false
 }
 
+/// Takes the variables that muster reads from a command, whatever the tests were started with.
+pub fn without_our_variables(command: &mut Command) {
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("MUSTER_") {
+            command.env_remove(name);
+        }
+    }
+}
+
 /// What a run left behind.
 #[derive(Debug, PartialEq)]
 pub struct Run {
@@ -41,11 +50,7 @@ pub struct Run {
 /// Runs the program with these arguments and variables, and none of ours from outside.
 pub fn muster(arguments: &[&str], variables: &[(&str, &str)]) -> Run {
     let mut command = Command::new(env!("CARGO_BIN_EXE_muster"));
-    for (name, _) in std::env::vars_os() {
-        if name.to_string_lossy().starts_with("MUSTER_") {
-            command.env_remove(name);
-        }
-    }
+    without_our_variables(&mut command);
     let output = command.args(arguments).envs(variables.iter().copied()).output();
     let output = output.expect("the program starts");
     Run {

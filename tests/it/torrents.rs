@@ -5,6 +5,7 @@
 //! code, their output and the files they left. The others run offline. Where one of them is missing
 //! the tests that need it say so in one line.
 
+mod bar;
 mod create;
 mod others;
 mod verify;
@@ -14,6 +15,8 @@ use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
 use muster::metainfo::Metainfo;
+
+use crate::programs::without_our_variables;
 
 /// What a program did.
 #[derive(Debug)]
@@ -34,11 +37,7 @@ impl From<Output> for Ran {
 /// Runs a program in a folder, with nothing to read.
 fn run(program: &str, folder: &Path, arguments: &[impl AsRef<OsStr>]) -> Ran {
     let mut command = Command::new(program);
-    for (name, _) in std::env::vars_os() {
-        if name.to_string_lossy().starts_with("MUSTER_") {
-            command.env_remove(name);
-        }
-    }
+    without_our_variables(&mut command);
     let command = command.current_dir(folder).args(arguments).stdin(Stdio::null());
     command.output().unwrap_or_else(|error| panic!("{program}: {error}")).into()
 }

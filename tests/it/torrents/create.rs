@@ -4,7 +4,9 @@
 //! A content that takes hours to hash is a hole in a file; a full disk is a bound on the size of
 //! files. Files that change while they are hashed are in the tests of `content`.
 
+use std::ffi::OsStr;
 use std::fs;
+use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::PathBuf;
@@ -334,6 +336,13 @@ fn wrong_usage_is_one_line_that_says_what_to_do() {
              KiB to 64 MiB, such as 256KiB, 1M or 2^18; 2^18?; see muster create --help",
         ),
         (&["a", "-o", "-", "--json"], 2, "--json: standard output is the torrent's with -o -"),
+        (&["a", "-o", ""], 2, "--output: empty; name a file or a folder, or - for standard output"),
+        (&[""], 2, "an empty PATH; name a file or a folder, or the working folder as ."),
+        (
+            &["a", "-o", "new/"],
+            1,
+            "new/: there is no such folder; make it first, or leave the slash out",
+        ),
         (&["a", "-n", "b/c"], 2, "--name: b/c: a path, not a name"),
         (
             &["a", "-n", "..", "-o", "b"],
@@ -353,6 +362,54 @@ fn wrong_usage_is_one_line_that_says_what_to_do() {
         let error = format!("muster: {error}\n");
         assert_eq!((ran.code, ran.stderr.as_str()), (Some(code), error.as_str()), "{arguments:?}");
         assert_eq!(names_in(folder.path()), ["a", "empty"], "{arguments:?}");
+    }
+}
+
+#[test]
+fn text_that_is_no_utf_8_is_named_with_its_argument_and_a_name_too_long_with_a_way_out() {
+    let folder = Folder::new();
+    let long = "n".repeat(250);
+    write_files(folder.path(), &[("a", 5), (&long, 5)]);
+    let torn = OsStr::from_bytes(b"caf\xe9");
+    for argument in ["--comment", "--source", "--announce", "--web-seed"] {
+        let given = [OsStr::new("create"), "a".as_ref(), argument.as_ref(), torn];
+        let ran = muster(folder.path(), &given);
+        let start = format!("muster: invalid value 'caf\u{fffd}' for '{argument} <");
+        assert!(ran.stderr.starts_with(&start), "{}", ran.stderr);
+        assert!(
+            ran.stderr.ends_with(">': not UTF-8; see muster create --help\n"),
+            "{}",
+            ran.stderr
+        );
+        assert_eq!(ran.code, Some(2));
+    }
+    let ran = muster(folder.path(), &["create", &long, "-a", URL]);
+    let error = format!(
+        "muster: {long}.torrent: cannot be written: File name too long (os error 36); give it a \
+         shorter one with -o\n"
+    );
+    assert_eq!((ran.code, ran.stderr), (Some(1), error));
+}
+
+/// How many threads of a process hash.
+fn hashing_threads(pid: u32) -> usize {
+    let Ok(threads) = fs::read_dir(format!("/proc/{pid}/task")) else { return 0 };
+    let names = threads.flatten().map(|thread| fs::read_to_string(thread.path().join("comm")));
+    names.filter(|name| name.as_deref().is_ok_and(|name| name == "hash\n")).count()
+}
+
+#[test]
+fn it_hashes_on_as_many_threads_as_it_is_told_to() {
+    let folder = Folder::new();
+    let huge = folder.join("huge");
+    let file = fs::File::create(&huge).expect("ours");
+    file.set_len(1 << 42).expect("a file system with holes");
+    for threads in [1, 3] {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_muster"));
+        command.args(["create", "-a", URL, "-l", "64M", "-t", &threads.to_string(), "-o"]);
+        command.arg(folder.join("t")).arg(&huge);
+        let running = Server::launch(command);
+        eventually(&threads, || hashing_threads(running.pid()));
     }
 }
 
