@@ -400,13 +400,13 @@ mod tests {
     fn a_file_appended_to_after_it_was_read_makes_no_torrent() {
         let name = format!("muster-create-{}", std::process::id());
         let path = std::env::temp_dir().join(name);
-        fs::write(&path, [7; 40_000]).expect("ours");
+        fs::write(&path, vec![7; 40_000]).expect("ours");
         let walked = walk(&path, Choice::default()).expect("a file");
         let spans: Vec<Span> = walked.files.iter().map(Found::span).collect();
         let (stop, left) = (AtomicBool::new(false), AtomicU64::new(40_000));
         let append = |more| {
             if left.fetch_sub(more, Ordering::Relaxed) == more {
-                fs::write(&path, [7; 40_001]).expect("ours");
+                fs::write(&path, vec![7; 40_001]).expect("ours");
             }
         };
         let work =

@@ -1,7 +1,7 @@
 //! The progress bar of `muster create` and `muster verify`, on a terminal of their own.
 //!
-//! What is drawn is told by its words: how many bytes of how many, how fast, how long yet. The first
-//! bytes always draw it; how often it is drawn then is the machine's business.
+//! What is drawn is told by its words: how many bytes of how many, how fast, how long yet. The
+//! first bytes always draw it; how often it is drawn then is the machine's business.
 
 use std::process::Command;
 
