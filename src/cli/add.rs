@@ -8,13 +8,14 @@
 
 use std::ffi::{OsStr, OsString};
 use std::fmt::Write as _;
+use std::os::unix::ffi::OsStrExt as _;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use clap::builder::{Command, OsStringValueParser};
 use clap::{Arg, ArgAction, ArgMatches, ValueHint, value_parser};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::gather::gather;
 use super::operator_page::{timeout_argument, token, token_argument, tracker};
@@ -22,6 +23,7 @@ use super::progress::Progress;
 use super::register::{Outcome, Registrar, registration};
 use super::size::{bytes, counted};
 use super::torrent_file::{read, shown};
+use super::torrent_json::{line_of, put_text};
 use super::{Failure, Variables, complain, print};
 use crate::client::http::Caller;
 use crate::client::{AddressFamily, Settings};
@@ -86,10 +88,9 @@ pub(super) fn command() -> Command {
                 .help("Register as new what the tracker would take for a similar torrent"),
         )
         .arg(
-            Arg::new("json")
-                .long("json")
-                .action(ArgAction::SetTrue)
-                .help("Print JSON: one line for each file, no summary"),
+            Arg::new("json").long("json").action(ArgAction::SetTrue).help(
+                "Print JSON: one line for each file, no summary; file_hex has a name not UTF-8",
+            ),
         )
 }
 
@@ -310,9 +311,9 @@ impl Run {
 
 /// A line for programs.
 fn json_line(path: &OsStr, result: &str, fields: &Value) -> String {
-    let mut line = json!({ "file": path.to_string_lossy(), "result": result });
-    if let (Some(line), Value::Object(fields)) = (line.as_object_mut(), fields) {
-        line.extend(fields.clone());
-    }
-    format!("{line}\n")
+    let mut line = Map::new();
+    put_text(&mut line, "file", Some(path.as_bytes()));
+    line.insert("result".to_owned(), result.into());
+    line.extend(fields.as_object().cloned().unwrap_or_default());
+    line_of(line)
 }

@@ -8,17 +8,16 @@ use std::ffi::{OsStr, OsString};
 use std::path::Path;
 use std::time::Duration;
 
-use clap::{Arg, ArgAction, ArgMatches, value_parser};
+use clap::{Arg, ArgAction, ArgMatches};
 
+use super::operator_page::timeout_argument;
 use super::{Failure, print_bytes, torrent_file};
 use crate::client::answer::{Answer, Refusal};
 use crate::client::faults::Faults;
 use crate::client::tracker_url::TrackerUrl;
 use crate::client::{self, AddressFamily, Settings, Told};
 use crate::hash_text::parse_info_hash;
-use crate::limits::{
-    CLIENT_REPLY_BYTES_MAX, CLIENT_TIMEOUT_SECONDS_DEFAULT, CLIENT_TIMEOUT_SECONDS_RANGE,
-};
+use crate::limits::{CLIENT_REPLY_BYTES_MAX, CLIENT_TIMEOUT_SECONDS_DEFAULT};
 use crate::metainfo::magnet;
 use crate::request::{InfoHash, quoted};
 
@@ -31,17 +30,12 @@ pub(super) struct Torrent {
 
 /// The arguments that say how to ask and how to show the answer.
 pub(super) fn arguments() -> [Arg; 5] {
-    let (least, most) = CLIENT_TIMEOUT_SECONDS_RANGE;
     let flag = |name: &'static str| Arg::new(name).action(ArgAction::SetTrue);
     [
-        Arg::new("timeout")
-            .long("timeout")
-            .value_name("SECONDS")
-            .value_parser(value_parser!(u32).range(i64::from(least)..=i64::from(most)))
-            .help(format!(
-                "Give up after so long [default: {CLIENT_TIMEOUT_SECONDS_DEFAULT}]; over UDP, a \
-                 packet is sent again after a fifteenth of it, then after twice as long each time"
-            )),
+        timeout_argument(CLIENT_TIMEOUT_SECONDS_DEFAULT).help(format!(
+            "Give up after so long [default: {CLIENT_TIMEOUT_SECONDS_DEFAULT}]; over UDP, a packet \
+             is sent again after a fifteenth of it, then after twice as long each time"
+        )),
         flag("ipv4").short('4').long("ipv4").help("Ask over IPv4 alone").conflicts_with("ipv6"),
         flag("ipv6").short('6').long("ipv6").help("Ask over IPv6 alone"),
         flag("json").long("json").help("Print JSON for programs, faults included"),

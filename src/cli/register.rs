@@ -22,6 +22,9 @@ use crate::token::Token;
 /// The program that made a torrent which does not say so, in the words of the original script.
 const CREATED_BY_DEFAULT: &str = "Torrent Tracker Script";
 
+/// The message with which the original tracker, and ours, says that it has registered a torrent.
+const REGISTERED: &str = "Torrent info added successfully";
+
 /// A tracker and how it is asked.
 pub(super) struct Registrar {
     pub(super) caller: Caller,
@@ -149,22 +152,24 @@ impl Registrar {
             return Err(refusal(&self.url, reply, self.token.is_some()));
         }
         let answer: Option<Value> = serde_json::from_slice(&reply.body).ok();
-        let Some(answer) = answer.filter(Value::is_object) else {
-            return Err(format!(
+        let said = |key: &str| answer.as_ref().and_then(|answer| answer.get(key));
+        if said("error").is_some() {
+            return Err(refusal(&self.url, reply, self.token.is_some()));
+        }
+        let text = |key: &str| said(key).and_then(Value::as_str);
+        match (text("matched"), text("message")) {
+            (Some("new"), _) => Ok(Outcome::New),
+            (Some("exact"), _) => Ok(Outcome::Updated),
+            (Some("similar"), _) => {
+                let named = text("info_hash").and_then(|hex| InfoHash::from_hex(hex.as_bytes()));
+                Ok(Outcome::Similar(named.unwrap_or(*info_hash)))
+            }
+            (None, Some(REGISTERED)) => Ok(Outcome::Unsaid),
+            _ => Err(format!(
                 "{}: answered {}, but not as a tracker that registers torrents; is the URL right?",
                 self.url, reply.status
-            ));
-        };
-        let text = |key: &str| answer.get(key).and_then(Value::as_str);
-        Ok(match text("matched") {
-            Some("new") => Outcome::New,
-            Some("exact") => Outcome::Updated,
-            Some("similar") => {
-                let named = text("info_hash").and_then(|hex| InfoHash::from_hex(hex.as_bytes()));
-                Outcome::Similar(named.unwrap_or(*info_hash))
-            }
-            _ => Outcome::Unsaid,
-        })
+            )),
+        }
     }
 }
 

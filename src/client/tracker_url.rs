@@ -120,10 +120,12 @@ impl TrackerUrl {
     }
 
     /// The URL of another page of the same tracker, `stats` or `add_torrent_info`. It stands beside
-    /// the announce URL: its name takes the place of what follows the path's last slash.
+    /// the announce URL: its name takes the place of what follows the path's last slash, and of
+    /// `announce` before that, which a passkey follows.
     #[must_use]
     pub fn page(&self, name: &str) -> TrackerUrl {
         let folder = self.path().rsplit_once('/').map_or("", |(folder, _)| folder);
+        let folder = folder.strip_suffix("/announce").unwrap_or(folder);
         self.with_target(&format!("{folder}/{name}"))
     }
 
@@ -267,6 +269,7 @@ mod tests {
             ("a.example", "http://a.example:6969/stats"),
             ("https://a.example/tracker/announce?k=1", "https://a.example/tracker/stats"),
             ("https://a.example/tracker/", "https://a.example/tracker/stats"),
+            ("https://a.example/t/announce/K3Y", "https://a.example/t/stats"),
         ] {
             assert_eq!(url(typed).page("stats").to_string(), page);
         }

@@ -50,6 +50,19 @@ fn every_command_has_a_page_with_all_it_takes_on_it() {
 }
 
 #[test]
+fn the_readme_shows_every_page_that_make_man_writes() {
+    let readme = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md"));
+    let readme = readme.expect("it is there");
+    let mut shown: Vec<String> = pages::pages("2026-11-21")
+        .into_iter()
+        .map(|(file, _)| format!("target/man/{file}\n"))
+        .collect();
+    shown.sort_unstable();
+    let wanted = format!("-- target/man 2026-11-21\n{}$ man", shown.concat());
+    assert!(readme.contains(&wanted), "README.md is to show:\n{wanted}");
+}
+
+#[test]
 fn neither_groff_nor_mandoc_complains_of_a_page() {
     let folder = Folder::new();
     for (file, page) in pages::pages("2026-11-21") {

@@ -14,6 +14,8 @@ pub enum Act {
     Answer(u16, &'static str),
     /// Answers with these bytes, and closes.
     Bytes(&'static str),
+    /// Answers as `Answer` does, but not before another connection has been answered.
+    AnswerAfterNext(u16, &'static str),
     /// Takes the request, and says nothing for as long as the server is there.
     Hang,
 }
@@ -32,20 +34,19 @@ impl Scripted {
         let requests = Arc::new(Mutex::new(Vec::new()));
         let seen = Arc::clone(&requests);
         std::thread::spawn(move || {
-            let mut held = Vec::new();
+            let (mut held, mut late) = (Vec::new(), Vec::new());
             for (nth, stream) in listener.incoming().enumerate() {
                 let mut stream = stream.expect("a connection");
                 let request = read_request(&mut stream);
                 seen.lock().expect("no panic under this lock").push(request);
                 match acts[nth.min(acts.len() - 1)] {
                     Act::Answer(status, body) => {
-                        let length = body.len();
-                        let reply = format!(
-                            "HTTP/1.1 {status} Word\r\nContent-Length: {length}\r\n\
-                             Connection: close\r\n\r\n{body}"
-                        );
-                        let _ = stream.write_all(reply.as_bytes());
+                        answer(&mut stream, status, body);
+                        for (mut stream, status, body) in late.drain(..) {
+                            answer(&mut stream, status, body);
+                        }
                     }
+                    Act::AnswerAfterNext(status, body) => late.push((stream, status, body)),
                     Act::Bytes(bytes) => _ = stream.write_all(bytes.as_bytes()),
                     Act::Hang => held.push(stream),
                 }
@@ -58,6 +59,14 @@ impl Scripted {
     pub fn requests(&self) -> Vec<String> {
         self.requests.lock().expect("no panic under this lock").clone()
     }
+}
+
+fn answer(stream: &mut TcpStream, status: u16, body: &str) {
+    let length = body.len();
+    let reply = format!(
+        "HTTP/1.1 {status} Word\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}"
+    );
+    let _ = stream.write_all(reply.as_bytes());
 }
 
 /// A whole request, as its Content-Length has it.

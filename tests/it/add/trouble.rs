@@ -4,8 +4,13 @@
 //! One torrent at a time, so that the order of requests is that of the script; no pause between
 //! tries.
 
+use std::process::Command;
+use std::time::{Duration, Instant};
+
 use super::{Run, Torrent, add, single, write};
+use crate::clients::peer::PYTHON;
 use crate::harness::Folder;
+use crate::programs::is_installed;
 use crate::scripted::Act::{Answer, Bytes, Hang};
 use crate::scripted::{Act, Scripted};
 
@@ -52,6 +57,77 @@ fn what_may_pass_is_tried_again_and_the_third_try_counts() {
 }
 
 #[test]
+fn a_tracker_that_says_nothing_but_that_it_is_done_is_believed_as_the_original_is() {
+    const ACTS: &[Act] = &[Answer(200, "{\"message\": \"Torrent info added successfully\"}")];
+    let (added, _, _) = told(ACTS, "", 1);
+    assert_eq!((added.code, added.stderr.as_str()), (Some(0), ""));
+    assert!(added.stdout.starts_with("registered "), "{added:?}");
+}
+
+#[test]
+fn between_two_tries_it_waits() {
+    let folder = Folder::new();
+    let path = write(&folder, "film.torrent", &single("film"));
+    let server = Scripted::start(&[BAD, GOOD]);
+    let before = Instant::now();
+    let added = add(&server.address.to_string(), "--retry-delay 1", &[&path]);
+    assert_eq!((added.code, server.requests().len()), (Some(0), 2), "{added:?}");
+    assert!(before.elapsed() >= Duration::from_secs(1), "{:?}", before.elapsed());
+}
+
+#[test]
+fn several_are_registered_at_once() {
+    let folder = Folder::new();
+    let paths = ["1.torrent", "2.torrent"].map(|name| write(&folder, name, &single(name)));
+    // The first to ask is answered only when the second has asked too.
+    let server = Scripted::start(&[Act::AnswerAfterNext(200, "{\"matched\": \"new\"}"), GOOD]);
+    let url = server.address.to_string();
+    let added = add(&url, "--tries 1", &[&paths[0], &paths[1]]);
+    assert_eq!((added.code, added.stderr.as_str()), (Some(0), ""), "{added:?}");
+    assert_eq!(server.requests().len(), 2);
+}
+
+#[test]
+fn a_name_that_is_no_text_stands_whole_in_json() {
+    use std::os::unix::ffi::OsStrExt as _;
+    let (folder, server) = (Folder::new(), Scripted::start(&[GOOD]));
+    let path = folder.join("").join(std::ffi::OsStr::from_bytes(b"\xff.torrent"));
+    std::fs::write(&path, single("film").bytes).expect("the folder is ours");
+    let place = folder.path().to_str().expect("UTF-8");
+    let added = add(&server.address.to_string(), "--json", &[place]);
+    let line: serde_json::Value = serde_json::from_str(&added.stdout).expect("JSON");
+    let hex = line["file_hex"].as_str().unwrap_or_default();
+    assert_eq!(hex.len(), 2 * path.as_os_str().len(), "{line}");
+    // "/", the byte, ".torrent".
+    assert!(hex.ends_with("2fff2e746f7272656e74"), "{line}");
+    assert_eq!(line["result"], "updated");
+}
+
+#[test]
+fn on_a_terminal_a_bar_shows_how_many_are_done() {
+    if !is_installed(PYTHON, &["--version"]) {
+        return;
+    }
+    let folder = Folder::new();
+    let paths =
+        ["1.torrent", "2.torrent", "3.torrent"].map(|name| write(&folder, name, &single(name)));
+    let server = Scripted::start(&[GOOD]);
+    let ran = Command::new(PYTHON)
+        .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/clients/terminal.py"))
+        .args(["24", "80", "0", "", env!("CARGO_BIN_EXE_muster"), "add", "--jobs", "1"])
+        .args(["-t", &server.address.to_string()])
+        .args(paths)
+        .output()
+        .expect("Python starts");
+    let written = String::from_utf8_lossy(&ran.stdout);
+    assert_eq!(ran.status.code(), Some(0), "{written:?}");
+    // It is drawn again below each line, of what was done before that.
+    for bar in ["] 1 of 3 torrents, ", "] 2 of 3 torrents, "] {
+        assert!(written.contains(bar), "{bar}: {written:?}");
+    }
+}
+
+#[test]
 fn a_tracker_that_never_answers_well_is_asked_so_often_and_no_more() {
     const ACTS: &[Act] = &[Answer(503, "")];
     let (added, url, requests) = told(ACTS, "--tries 5", 1);
@@ -90,6 +166,11 @@ fn what_the_tracker_would_say_again_is_not_asked_again() {
         ),
         (&[Answer(429, "<html>slow")], "answered 429; it wants fewer requests: try again later"),
         (&[Answer(400, "{\"error\": \"size: \\u001b[2J\"}")], "answered 400: size: \\u{1b}[2J"),
+        (&[Answer(200, "{\"error\": \"not allowed\"}")], "answered 200: not allowed\n"),
+        (
+            &[Answer(200, "{\"message\": \"no\"}")],
+            "answered 200, but not as a tracker that registers torrents; is the URL right?",
+        ),
         (
             &[Answer(200, "hello")],
             "answered 200, but not as a tracker that registers torrents; is the URL right?",
