@@ -20,6 +20,17 @@ pub fn printable(bytes: &[u8]) -> String {
     text
 }
 
+/// Whether [`printable`] leaves the character as it is, quotes and backslashes not looked at.
+#[must_use]
+pub fn is_printable(character: char) -> bool {
+    if character.is_ascii() {
+        return !character.is_ascii_control();
+    }
+    // Alone, a mark that goes over a letter would be escaped.
+    let on_a_letter = ['a', character].iter().collect::<String>();
+    on_a_letter.escape_debug().eq(['a', character])
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -27,15 +27,45 @@ pub(super) fn read(path: &OsStr) -> Result<TorrentFile, String> {
     } else {
         File::open(Path::new(path)).and_then(read_all)
     };
-    let bytes = read.map_err(|error| format!("{name}: {error}"))?;
+    let bytes = read.map_err(|error| match no_file(path) {
+        Some(advice) => format!("{name}: {advice}"),
+        None => format!("{name}: {error}"),
+    })?;
     let metainfo = Metainfo::parse(&bytes).map_err(|error| match error {
         // Only the beginning has been read.
         MetainfoError::TooLarge(_) => {
             format!("{name}: no torrent file is larger than {METAINFO_BYTES_MAX} bytes")
         }
-        error => format!("{name}: not a torrent file: {error}"),
+        error => match no_torrent(&bytes) {
+            Some(what) => format!("{name}: not a torrent file but {what}"),
+            None => format!("{name}: not a torrent file: {error}"),
+        },
     })?;
     Ok(TorrentFile { metainfo, bytes: bytes.len() as u64 })
+}
+
+/// What to do with a path that is none, but what people paste in place of one.
+fn no_file(path: &OsStr) -> Option<&'static str> {
+    let begins = |start: &[u8]| {
+        let path = path.as_encoded_bytes();
+        path.get(..start.len()).is_some_and(|head| head.eq_ignore_ascii_case(start))
+    };
+    if begins(b"magnet:") {
+        return Some("a magnet link, not a file; open it in a client and save the torrent there");
+    }
+    let is_url = begins(b"http://") || begins(b"https://");
+    is_url.then_some("a URL, not a file; fetch it first, as with curl -sLO URL")
+}
+
+/// What bytes are that are commonly saved under a torrent's name, and what to do about it.
+fn no_torrent(bytes: &[u8]) -> Option<&'static str> {
+    if bytes.starts_with(b"\x1f\x8b") {
+        return Some("one compressed with gzip; unpack it with gunzip first");
+    }
+    let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes).trim_ascii_start();
+    text.starts_with(b"<").then_some(
+        "a web page; fetch the torrent itself, which may need you to be logged in where it is",
+    )
 }
 
 /// The path as it may stand on a terminal.

@@ -11,22 +11,28 @@ use serde_json::{Map, Value, json};
 
 use super::torrent_file::TorrentFile;
 use crate::metainfo::{File, magnet};
+use crate::printable::is_printable;
 
 /// The torrent that was read from `path`, as one line.
 pub(super) fn line(path: &OsStr, torrent: &TorrentFile) -> String {
     line_of(encode(path, torrent))
 }
 
-/// An object as one line. `serde_json` leaves DEL and the control characters of Unicode as they
-/// are; a terminal may obey those too.
+/// An object as one line. `serde_json` leaves characters as they are that a terminal obeys or does
+/// not show, such as those that turn the direction of writing: what [`printable`] escapes is
+/// escaped here as JSON does it, and reads back the same.
+///
+/// [`printable`]: crate::printable::printable
 pub(super) fn line_of(object: Map<String, Value>) -> String {
     let mut line = String::new();
     for character in Value::Object(object).to_string().chars() {
-        if character.is_control() {
-            // A write to a String cannot fail.
-            let _ = write!(line, "\\u{:04x}", u32::from(character));
-        } else {
+        if is_printable(character) {
             line.push(character);
+        } else {
+            for unit in character.encode_utf16(&mut [0; 2]) {
+                // A write to a String cannot fail.
+                let _ = write!(line, "\\u{unit:04x}");
+            }
         }
     }
     line + "\n"
@@ -37,7 +43,6 @@ pub(super) fn encode(path: &OsStr, torrent: &TorrentFile) -> Map<String, Value> 
     let metainfo = &torrent.metainfo;
     let mut object = Map::new();
     let mut put = |key: &str, value: Value| object.insert(key.to_owned(), value);
-    put("file", json!(path.to_string_lossy()));
     put("info_hash", json!(metainfo.info_hash().to_string()));
     put("info_hash_v1", json!(metainfo.info_hash_v1.map(|hash| hash.to_string())));
     put("info_hash_v2", json!(metainfo.info_hash_v2.map(|hash| hash.to_string())));
@@ -55,6 +60,7 @@ pub(super) fn encode(path: &OsStr, torrent: &TorrentFile) -> Map<String, Value> 
     put("magnet", json!(magnet::encode(&metainfo.magnet())));
     put("flaws", json!(metainfo.flaws()));
     put("files", metainfo.files.iter().map(encode_file).collect());
+    put_text(&mut object, "file", Some(path.as_encoded_bytes()));
     put_text(&mut object, "name", Some(&metainfo.name));
     put_text(&mut object, "source", metainfo.source.as_deref());
     put_text(&mut object, "comment", metainfo.comment.as_deref());
@@ -102,4 +108,33 @@ fn hex(bytes: &[u8]) -> String {
         let _ = write!(text, "{byte:02x}");
         text
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_terminal_obeys_or_hides_is_escaped_and_reads_back_the_same() {
+        let text =
+            "a\u{202e}\u{2066}\u{200b}\u{85}\u{7f}\u{e0041}\n \"\\ e\u{301}\u{4e2d}\u{1f600}";
+        let mut object = Map::new();
+        put_text(&mut object, "name", Some(text.as_bytes()));
+        let line = line_of(object);
+        let wanted = concat!(
+            r#"{"name":"a\u202e\u2066\u200b\u0085\u007f\udb40\udc41\n \"\\ "#,
+            "e\u{301}\u{4e2d}\u{1f600}\"}\n"
+        );
+        assert_eq!(line, wanted);
+        let read: Value = serde_json::from_str(&line).expect("JSON");
+        assert_eq!(read["name"], text);
+    }
+
+    #[test]
+    fn a_name_that_is_no_text_stands_beside_it_in_hex() {
+        let mut object = Map::new();
+        put_text(&mut object, "file", Some(b"raw\xfe"));
+        assert_eq!(object["file"], "raw\u{fffd}");
+        assert_eq!(object["file_hex"], "726177fe");
+    }
 }

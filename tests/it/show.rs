@@ -274,18 +274,23 @@ fn what_is_no_torrent_is_named_and_the_others_are_shown() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let whole = std::fs::read(root.join(HOLIDAY)).expect("there");
     std::fs::write(folder.join("cut\n.torrent"), &whole[..whole.len() - 1]).expect("ours");
-    std::fs::write(folder.join("page.torrent"), b"<html>").expect("ours");
+    std::fs::write(folder.join("page.torrent"), b"\xef\xbb\xbf\n<html>").expect("ours");
+    std::fs::write(folder.join("packed.torrent"), b"\x1f\x8b\x08").expect("ours");
     std::fs::write(folder.join("whole.torrent"), &whole).expect("ours");
-    let paths = ["cut\n.torrent", "page.torrent", "none.torrent", "whole.torrent", "."];
-    let paths = paths.map(|name| folder.join(name).into_os_string());
+    let names =
+        ["cut\n.torrent", "page.torrent", "packed.torrent", "none.torrent", "whole.torrent"];
+    let paths = [&names[..], &["."]].concat();
+    let paths: Vec<_> = paths.iter().map(|name| folder.join(name).into_os_string()).collect();
     let paths: Vec<&OsStr> = paths.iter().map(std::ffi::OsString::as_os_str).collect();
     let output = show(&paths, b"");
     let at = folder.path().display();
     let wanted = format!(
         "muster: {at}/cut\\n.torrent: not a torrent file: not bencode: byte {}: the input ends \
          within a value\n\
-         muster: {at}/page.torrent: not a torrent file: not bencode: byte 0: no value begins with \
-         '<'\n\
+         muster: {at}/page.torrent: not a torrent file but a web page; fetch the torrent itself, \
+         which may need you to be logged in where it is\n\
+         muster: {at}/packed.torrent: not a torrent file but one compressed with gzip; unpack it \
+         with gunzip first\n\
          muster: {at}/none.torrent: No such file or directory (os error 2)\n\
          muster: {at}/.: Is a directory (os error 21)\n",
         whole.len() - 1
@@ -293,6 +298,14 @@ fn what_is_no_torrent_is_named_and_the_others_are_shown() {
     assert_eq!(text(&output.stderr), wanted);
     assert_eq!(output.status.code(), Some(1));
     assert!(text(&output.stdout).starts_with("        Name  Holiday 2026\n"));
+
+    let pasted = ["magnet:?xt=urn:btih:aa", "https://a.example/b.torrent"].map(OsStr::new);
+    let output = show(&pasted, b"");
+    let wanted = "muster: magnet:?xt=urn:btih:aa: a magnet link, not a file; open it in a client \
+                  and save the torrent there\n\
+                  muster: https://a.example/b.torrent: a URL, not a file; fetch it first, as with \
+                  curl -sLO URL\n";
+    assert_eq!((text(&output.stdout), text(&output.stderr)), ("", wanted));
 
     let output = show(&["-".as_ref()], b"");
     let wanted = "muster: standard input: not a torrent file: not bencode: byte 0: the input ends \
