@@ -34,6 +34,8 @@ pub mod status;
 pub mod stream;
 pub mod table;
 pub mod tiny;
+#[cfg(target_os = "linux")]
+pub mod wakers;
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -44,7 +46,7 @@ use crate::log::{self, Cause, Level, Offence};
 use crate::rate_limit::PerAddress;
 use crate::request::{Fault, InfoHash, PeerBuf, Refused, Seconds, SwarmCounts, with_jitter};
 use crate::stats::Stats;
-use crate::subnet::{Subnet, is_local};
+use crate::subnet::{Subnet, is_local, user_network};
 use crate::tracker::Tracker;
 
 use access::Denied;
@@ -308,6 +310,12 @@ impl Service {
     #[must_use]
     pub fn is_trusted_proxy(&self, ip: IpAddr) -> bool {
         self.settings.trusted_proxies.iter().any(|subnet| subnet.contains(ip))
+    }
+
+    /// Whose connection it is for the bound on one user's; a trusted proxy speaks for many.
+    #[must_use]
+    pub fn user(&self, remote: Option<IpAddr>) -> Option<IpAddr> {
+        remote.filter(|&ip| !self.is_trusted_proxy(ip)).map(user_network)
     }
 
     fn answer_announce(&self, asked: &Asked<'_>, work: &mut Work) -> Answer {

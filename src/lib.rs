@@ -52,6 +52,7 @@
 //! | [`http::epoll`] | the engine for Linux: threads and their events |
 //! | [`http::desk`], [`http::table`] | ... one connection's turn, which is next |
 //! | [`http::admission`] | ... how many connections, and whose |
+//! | [`http::wakers`] | ... what makes its threads look up |
 //! | [`http::tiny`] | the portable engine, for behind a reverse proxy |
 //! | [`http::conn`] | one connection as bytes in, bytes out |
 //! | [`http::head`], [`http::query`], [`http::forwarded`] | bytes to request |

@@ -254,8 +254,7 @@ pub static OPTIONS: [ConfigOption; 28] = [
         kind: Kind::Number,
         help: "Keep this many HTTP connections open at most; 0 is automatic",
         comment: "Automatic is 8192, or three quarters of the limit on open files if that is less. \
-                  At the bound the connection that has waited longest for a request is closed. \
-                  Each worker keeps an equal share.",
+                  At the bound the connection that has waited longest for a request is closed.",
         set: |config, text| {
             set_count(&mut config.max_connections, text, (0, HTTP_CONNECTIONS_COUNT_MAX))
         },
@@ -266,7 +265,7 @@ pub static OPTIONS: [ConfigOption; 28] = [
         value_name: "COUNT",
         kind: Kind::Number,
         help: "Of these, this many at most from one IPv4 address or IPv6 /64",
-        comment: "Each worker keeps an equal share of these too, one at the least.",
+        comment: "",
         set: |config, text| {
             set_count(&mut config.max_connections_per_ip, text, (1, HTTP_CONNECTIONS_COUNT_MAX))
         },

@@ -1,10 +1,10 @@
-//! How many connections a worker keeps at once, in all and of one user.
+//! How many connections are kept at once, in all and of one user.
 //!
-//! Each worker of the epoll engine has its share of the bounds and keeps its own count, so none
-//! waits for another and each has what it gives up among its own. Asked only for connections that
-//! are kept, which the announce of a client that sends its request at once and closes is not. A
-//! user is an IPv4 address or an IPv6 /64 (`subnet::user_network`). Who goes to make room is the
-//! worker's choice.
+//! One count for all workers of the epoll engine, since the kernel hands nearly all connections of
+//! a quiet host to one of them: a share each would be the bound divided by the workers. Behind a
+//! lock that is held for a look and a step, and asked only for connections that are kept, which the
+//! announce of a client that sends its request at once and closes is not. A user is an IPv4 address
+//! or an IPv6 /64 (`subnet::user_network`). Who goes to make room is the workers' choice.
 
 #![cfg_attr(
     not(test),
@@ -13,6 +13,8 @@
 
 use std::collections::HashMap;
 use std::net::IpAddr;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// What the operator decides about connections.
 #[derive(Clone, Copy, Debug)]
@@ -23,70 +25,85 @@ pub struct ConnectionLimits {
     pub per_ip_max: u32,
 }
 
-impl ConnectionLimits {
-    /// One worker's part, if there are so many.
-    #[must_use]
-    pub fn share(self, workers: usize) -> ConnectionLimits {
-        let workers = u32::try_from(workers).unwrap_or(u32::MAX).max(1);
-        ConnectionLimits {
-            connections_max: self.connections_max.div_ceil(workers),
-            per_ip_max: self.per_ip_max.div_ceil(workers),
-        }
-    }
-}
-
-/// The counts of connections that one worker keeps.
+/// The counts of connections that all workers keep.
 #[derive(Debug)]
 pub struct Admission {
     limits: ConnectionLimits,
-    open: u32,
-    by_user: HashMap<IpAddr, u32>,
+    /// Changed under the lock of `by_user` alone.
+    open: AtomicU32,
+    by_user: Mutex<HashMap<IpAddr, u32>>,
+}
+
+/// One connection's place in the counts; dropping it gives it up.
+#[derive(Debug)]
+pub struct Seat {
+    admission: Arc<Admission>,
+    user: Option<IpAddr>,
+}
+
+/// Why a connection may not be kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Full {
+    /// Its user has as many as one may.
+    OfUser,
+    /// All together are as many as they may, and a few more.
+    OfAll,
 }
 
 impl Admission {
     /// Nobody is there yet.
     #[must_use]
-    pub fn new(limits: ConnectionLimits) -> Admission {
-        Admission { limits, open: 0, by_user: HashMap::new() }
+    pub fn new(limits: ConnectionLimits) -> Arc<Admission> {
+        let by_user = Mutex::new(HashMap::new());
+        Arc::new(Admission { limits, open: AtomicU32::new(0), by_user })
     }
 
-    /// Counts one more connection in, unless the user has too many; `None` is nobody in particular.
-    pub fn admit(&mut self, user: Option<IpAddr>) -> bool {
-        if let Some(user) = user {
-            let count = self.by_user.entry(user).or_default();
-            if *count >= self.limits.per_ip_max {
-                return false;
-            }
-            *count += 1;
+    /// Counts one more connection in; `None` is nobody in particular, who has no bound of his own.
+    ///
+    /// A sixteenth more than the bound is let in, for the moment that another worker may need to
+    /// close one of its own ([`Admission::is_over`]).
+    pub fn admit(self: &Arc<Admission>, user: Option<IpAddr>) -> Result<Seat, Full> {
+        let mut by_user = self.lock();
+        let of_user = user.and_then(|user| by_user.get(&user).copied()).unwrap_or(0);
+        if user.is_some() && of_user >= self.limits.per_ip_max {
+            return Err(Full::OfUser);
         }
-        self.open += 1;
-        true
+        let max = self.limits.connections_max;
+        if self.open.load(Ordering::Relaxed) >= max + max / 16 {
+            return Err(Full::OfAll);
+        }
+        if let Some(user) = user {
+            by_user.insert(user, of_user + 1);
+        }
+        self.open.fetch_add(1, Ordering::Relaxed);
+        Ok(Seat { admission: Arc::clone(self), user })
     }
 
-    /// Counts a connection out that was admitted for the same user.
-    pub fn release(&mut self, user: Option<IpAddr>) {
-        self.open -= 1;
-        let Some(user) = user else { return };
-        if let Some(count) = self.by_user.get_mut(&user) {
+    /// Whether there are more than there may be, and some have to go.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        self.open.load(Ordering::Relaxed) > self.limits.connections_max
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<IpAddr, u32>> {
+        self.by_user.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        let mut by_user = self.admission.lock();
+        self.admission.open.fetch_sub(1, Ordering::Relaxed);
+        let Some(user) = self.user else { return };
+        if let Some(count) = by_user.get_mut(&user) {
             *count -= 1;
             if *count == 0 {
-                self.by_user.remove(&user);
+                by_user.remove(&user);
             }
         }
-        if self.by_user.capacity() > 4 * self.by_user.len() + 64 {
-            self.by_user.shrink_to_fit();
+        if by_user.capacity() > 4 * by_user.len() + 64 {
+            by_user.shrink_to_fit();
         }
-    }
-
-    /// Counts all connections out.
-    pub fn forget_all(&mut self) {
-        *self = Admission::new(self.limits);
-    }
-
-    /// Whether one more needs another to go.
-    #[must_use]
-    pub fn is_full(&self) -> bool {
-        self.open >= self.limits.connections_max
     }
 }
 
@@ -94,36 +111,42 @@ impl Admission {
 mod tests {
     use super::*;
 
-    #[test]
-    fn each_user_has_a_bound_and_so_have_all_together() {
-        let mut admission = Admission::new(ConnectionLimits { connections_max: 4, per_ip_max: 2 });
-        let [a, b] = [1, 2].map(|host| Some(IpAddr::from([10, 0, 0, host])));
-        assert_eq!([a, a, a, b].map(|user| admission.admit(user)), [true, true, false, true]);
-        assert!(!admission.is_full());
-        assert!(admission.admit(None), "nobody in particular has no bound of its own");
-        assert!(admission.is_full());
-        admission.release(a);
-        assert!(!admission.is_full());
-        assert_eq!([a, a].map(|user| admission.admit(user)), [true, false]);
+    fn user(host: u8) -> IpAddr {
+        IpAddr::from([10, 0, 0, host])
     }
 
     #[test]
-    fn the_shares_of_all_workers_together_are_no_less_than_the_bounds() {
-        let limits = ConnectionLimits { connections_max: 10, per_ip_max: 1 };
-        let share = limits.share(4);
-        assert_eq!((share.connections_max, share.per_ip_max), (3, 1));
+    fn each_user_has_a_bound_and_so_have_all_together() {
+        let admission = Admission::new(ConnectionLimits { connections_max: 4, per_ip_max: 2 });
+        let admit = |user| admission.admit(user);
+        let first = admit(Some(user(1))).expect("room");
+        let _others = [admit(Some(user(1))), admit(Some(user(2))), admit(None)]
+            .map(|seat| seat.expect("room"));
+        assert_eq!(admit(Some(user(1))).expect_err("two already"), Full::OfUser);
+        assert!(!admission.is_over());
+        assert_eq!(admit(Some(user(3))).expect_err("four in all"), Full::OfAll);
+        drop(first);
+        let _again = admit(Some(user(1))).expect("room again");
+        assert!(admit(Some(user(1))).is_err());
+    }
+
+    #[test]
+    fn a_few_more_than_the_bound_are_let_in_and_have_to_go() {
+        let admission = Admission::new(ConnectionLimits { connections_max: 32, per_ip_max: 99 });
+        let mut seats: Vec<_> = (0..34).map(|_| admission.admit(None).expect("room")).collect();
+        assert_eq!(admission.admit(None).expect_err("34 of 32"), Full::OfAll);
+        assert!(admission.is_over());
+        seats.truncate(32);
+        assert!(!admission.is_over());
     }
 
     #[test]
     fn users_without_connections_are_forgotten() {
-        let mut admission =
-            Admission::new(ConnectionLimits { connections_max: 1000, per_ip_max: 2 });
-        let users: Vec<_> = (0..250).map(|host| Some(IpAddr::from([10, 0, 0, host]))).collect();
-        assert!(users.iter().all(|&user| admission.admit(user)));
-        for &user in &users {
-            admission.release(user);
-        }
-        let by_user = &admission.by_user;
+        let admission = Admission::new(ConnectionLimits { connections_max: 1000, per_ip_max: 2 });
+        let seats: Vec<_> =
+            (0..250).map(|host| admission.admit(Some(user(host))).expect("room")).collect();
+        drop(seats);
+        let by_user = admission.lock();
         assert_eq!(by_user.len(), 0);
         assert!(by_user.capacity() < 100, "{}", by_user.capacity());
     }

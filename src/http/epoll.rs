@@ -24,7 +24,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::{self, JoinHandle};
 
 use rustix::buffer::spare_capacity;
-use rustix::event::{EventfdFlags, Timespec, epoll, eventfd};
+use rustix::event::{Timespec, epoll};
 use rustix::io::Errno;
 use rustix::net::{SendFlags, Shutdown, SocketFlags};
 
@@ -39,10 +39,11 @@ use crate::rounds::{Round, Rounds};
 use crate::subnet::{canonical, user_network};
 
 use super::Service;
-use super::admission::{Admission, ConnectionLimits};
+use super::admission::{Admission, ConnectionLimits, Full, Seat};
 use super::desk::{Desk, Onward, Received, receive};
 use super::handover::{Handover, Job, busy_reply, timespec};
 use super::table::{Connection, Phase, Table};
+use super::wakers::Wakers;
 
 /// The epoll token of the eventfd that wakes a worker; connections have their table's tokens.
 const WAKE: u64 = u64::MAX;
@@ -59,13 +60,14 @@ struct Shared {
     stop_at: AtomicU64,
     /// How long a worker may wait for events, while somebody watches over it.
     wait_millis_max: Option<u64>,
+    admission: Arc<Admission>,
+    wakers: Wakers,
 }
 
 /// The running engine.
 #[derive(Debug)]
 pub struct Engine {
     shared: Arc<Shared>,
-    wakers: Vec<Arc<OwnedFd>>,
     workers: Vec<JoinHandle<()>>,
 }
 
@@ -82,37 +84,31 @@ impl Engine {
         let handover = Handover::start(service)?;
         let stop_at = AtomicU64::new(u64::MAX);
         let wait_millis_max = rounds.wait_millis_max();
-        let shared = Shared { listeners, handover, stop_at, wait_millis_max };
-        let mut engine =
-            Engine { shared: Arc::new(shared), wakers: Vec::new(), workers: Vec::new() };
+        let admission = Admission::new(limits);
+        let wakers = Wakers::new(workers).map_err(failed)?;
+        let shared = Shared { listeners, handover, stop_at, wait_millis_max, admission, wakers };
+        let mut engine = Engine { shared: Arc::new(shared), workers: Vec::new() };
         for nth in 0..workers {
-            let flags = EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK;
-            let wake = Arc::new(eventfd(0, flags).map_err(failed)?);
             let shared = Arc::clone(&engine.shared);
             let name = format!("http-{nth}");
             let round = rounds.watch(&name, service.clock.millis());
-            let limits = limits.share(workers);
-            let worker = Worker::new(service, shared, &wake, limits, round).map_err(failed)?;
+            let worker = Worker::new(service, shared, nth, round).map_err(failed)?;
             let thread = thread::Builder::new().name(name).spawn(move || worker.run());
             engine.workers.push(thread.map_err(|error| format!("cannot start a thread: {error}"))?);
-            engine.wakers.push(wake);
         }
         Ok(engine)
     }
 
     /// Makes every worker look at the clock and at what it has been told.
     pub fn wake(&self) {
-        for waker in &self.wakers {
-            // A full counter wakes as well, so nothing can go wrong that matters.
-            let _ = rustix::io::write(waker, &1u64.to_ne_bytes());
-        }
+        self.shared.wakers.wake();
     }
 
     /// Stops accepting, lets what is in flight finish within [`STOP_MILLIS_MAX`], and returns.
     pub fn stop(self, now_millis: u64) {
         let stop_at = now_millis + STOP_MILLIS_MAX;
         self.shared.stop_at.store(stop_at, Ordering::Relaxed);
-        self.wake();
+        self.shared.wakers.wake();
         for worker in self.workers {
             let _ = worker.join();
         }
@@ -125,10 +121,10 @@ impl Engine {
 /// One thread of the engine.
 struct Worker {
     epoll: OwnedFd,
-    wake: Arc<OwnedFd>,
     shared: Arc<Shared>,
+    /// Which of the wakers is its own.
+    nth: usize,
     round: Arc<Round>,
-    admission: Admission,
     table: Table,
     desk: Desk,
     /// What was read from a socket last.
@@ -145,18 +141,17 @@ impl Worker {
     fn new(
         service: &Arc<Service>,
         shared: Arc<Shared>,
-        wake: &Arc<OwnedFd>,
-        limits: ConnectionLimits,
+        nth: usize,
         round: Arc<Round>,
     ) -> Result<Worker, Errno> {
         let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
+        let wake = shared.wakers.of(nth).ok_or(Errno::BADF)?;
         epoll::add(&epoll, wake, epoll::EventData::new_u64(WAKE), epoll::EventFlags::IN)?;
         let mut worker = Worker {
             epoll,
-            wake: Arc::clone(wake),
             shared,
+            nth,
             round,
-            admission: Admission::new(limits),
             table: Table::new(),
             desk: Desk::new(service),
             buffer: Box::new([0; HTTP_READ_BYTES]),
@@ -188,7 +183,8 @@ impl Worker {
                 self.handle_or_close(event.data.u64());
             }
             if !self.survives(Worker::keep_time) {
-                self.start_anew();
+                // What keeps its connections would panic in every round.
+                self.table = Table::new();
             }
             if self.desk.stopping && (self.table.is_empty() || self.now >= self.stop_at()) {
                 return;
@@ -199,6 +195,7 @@ impl Worker {
     /// What is due by the clock.
     fn keep_time(&mut self) {
         self.close_overdue();
+        self.thin_out();
         if self.accept_at.is_some_and(|at| at <= self.now) {
             self.accept_at = None;
             let _ = self.begin_accepting();
@@ -223,12 +220,6 @@ impl Worker {
         survived
     }
 
-    /// Drops all connections of this worker: what keeps them would panic in every round.
-    fn start_anew(&mut self) {
-        self.table = Table::new();
-        self.admission.forget_all();
-    }
-
     /// Until the next deadline; for ever if there is none.
     fn timeout(&self) -> Option<Timespec> {
         let round = self.shared.wait_millis_max.map(|millis| self.now + millis);
@@ -240,7 +231,7 @@ impl Worker {
 
     fn handle(&mut self, token: u64) {
         if token == WAKE {
-            let _ = rustix::io::read(&*self.wake, &mut [0u8; 8]);
+            self.shared.wakers.take(self.nth);
         } else if token & LISTENER != 0 {
             self.accept((token & !LISTENER) as usize, HTTP_ACCEPT_BURST);
         } else {
@@ -253,7 +244,7 @@ impl Worker {
         let is_connection = token & LISTENER == 0;
         let closes = |worker: &mut Worker| is_connection.then(|| worker.close(token as u32));
         if !self.survives(|worker| worker.handle(token)) && !self.survives(closes) {
-            self.start_anew();
+            self.table = Table::new();
         }
     }
 
@@ -309,9 +300,7 @@ impl Worker {
             });
             return;
         }
-        if let Some(token) = self.table.most_dispensable() {
-            self.close(token);
-        }
+        self.table.most_dispensable().inspect(|&token| self.give_up(token));
         log::limited(Cause::AcceptDescriptors, Level::Warn, self.now, || {
             "no descriptors left to accept connections with: raise the limit (ulimit -n, \
              LimitNOFILE) or lower max-connections"
@@ -341,9 +330,10 @@ impl Worker {
     }
 
     /// Keeps a connection, if it may be kept.
-    fn keep(&mut self, connection: Connection, phase: Phase) {
+    fn keep(&mut self, mut connection: Connection, phase: Phase) {
         let remote = connection.remote;
-        if !self.make_room(remote) {
+        connection.seat = self.seat(remote);
+        if connection.seat.is_none() {
             self.desk.service.stats.connections_refused.add();
             log::limited(Cause::ConnectionRefused, Level::Warn, self.now, || {
                 let from = remote.map_or("a Unix socket".to_owned(), |ip| ip.to_string());
@@ -360,34 +350,50 @@ impl Worker {
         }
     }
 
-    /// Counts a connection in, for which others may have to go.
-    fn make_room(&mut self, remote: Option<IpAddr>) -> bool {
-        if self.admission.is_full() {
-            let Some(token) = self.table.most_dispensable() else { return false };
-            self.desk.service.stats.connections_refused.add();
-            self.close(token);
+    /// Counts a connection in, for which another may have to go: one of this worker's, or else of
+    /// those that have any.
+    fn seat(&mut self, remote: Option<IpAddr>) -> Option<Seat> {
+        let user = self.desk.service.user(remote);
+        let seat = match self.shared.admission.admit(user) {
+            Ok(seat) => seat,
+            Err(full) => {
+                let goes = match full {
+                    Full::OfUser => self.longest_waiting_of(user, remote),
+                    Full::OfAll => self.table.most_dispensable(),
+                };
+                self.give_up(goes?);
+                self.shared.admission.admit(user).ok()?
+            }
+        };
+        if self.shared.admission.is_over() && !self.thin_out() {
+            self.shared.wakers.wake();
         }
-        let user = self.user(remote);
-        if self.admission.admit(user) {
-            return true;
-        }
-        // The user's own connection that waits longest makes room for its newest.
+        Some(seat)
+    }
+
+    /// The connection that makes room for the newest of its user.
+    fn longest_waiting_of(&self, user: Option<IpAddr>, remote: Option<IpAddr>) -> Option<u32> {
         if let Some(ip) = remote.and_then(|ip| self.desk.service.per_address.bounded(ip)) {
             log::refused(Offence::Connections, ip, self.now);
         }
         let own = |other: &Connection| other.remote.map(user_network) == user;
-        let Some(token) = self.table.longest_waiting(HTTP_OWN_SEARCH_MAX, own) else {
-            return false;
-        };
-        self.desk.service.stats.connections_refused.add();
-        self.close(token);
-        self.admission.admit(user)
+        self.table.longest_waiting(HTTP_OWN_SEARCH_MAX, own)
     }
 
-    /// Whose connection it is for the bound on one user's; a trusted proxy speaks for many.
-    fn user(&self, remote: Option<IpAddr>) -> Option<IpAddr> {
-        let remote = remote.filter(|&ip| !self.desk.service.is_trusted_proxy(ip));
-        remote.map(user_network)
+    /// Closes what has kept this worker waiting longest, until there are no more than there may be;
+    /// whether that has come about.
+    fn thin_out(&mut self) -> bool {
+        while self.shared.admission.is_over() {
+            let Some(token) = self.table.most_dispensable() else { return false };
+            self.give_up(token);
+        }
+        true
+    }
+
+    /// Closes a connection to make room.
+    fn give_up(&mut self, token: u32) {
+        self.desk.service.stats.connections_refused.add();
+        self.close(token);
     }
 
     // -- serving ----------------------------------------------------------------------------------
@@ -433,8 +439,6 @@ impl Worker {
     /// Gives a connection that was kept to the operator's threads.
     fn release(&mut self, token: u32) {
         let Some(connection) = self.table.remove(token) else { return };
-        let user = self.user(connection.remote);
-        self.admission.release(user);
         let _ = epoll::delete(&self.epoll, &connection.socket);
         self.hand_over(connection);
     }
@@ -455,10 +459,7 @@ impl Worker {
     // -- ending -----------------------------------------------------------------------------------
 
     fn close(&mut self, token: u32) {
-        if let Some(connection) = self.table.remove(token) {
-            let user = self.user(connection.remote);
-            self.admission.release(user);
-        }
+        drop(self.table.remove(token));
     }
 
     fn close_overdue(&mut self) {

@@ -17,6 +17,8 @@ use crate::limits::{
     HTTP_DRAIN_MILLIS_MAX, HTTP_HEAD_MILLIS_MAX, HTTP_IDLE_MILLIS_MAX, HTTP_WRITE_MILLIS_MAX,
 };
 
+use super::admission::Seat;
+
 /// What a connection is waiting for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Phase {
@@ -62,6 +64,8 @@ pub struct Connection {
     pub afterwards: Afterwards,
     /// Bytes read and dropped while draining.
     pub drained: usize,
+    /// Its place among those that are kept, once it is.
+    pub seat: Option<Seat>,
 }
 
 /// What happens to a connection once its replies are written.
@@ -93,6 +97,7 @@ impl Connection {
             written: 0,
             afterwards: Afterwards::Wait,
             drained: 0,
+            seat: None,
         }
     }
 }

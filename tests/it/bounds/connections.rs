@@ -6,6 +6,7 @@
 
 use crate::answer::announced;
 use crate::connection::{Connection, announce, hash, peer};
+use crate::harness::eventually;
 
 use super::Tracker;
 
@@ -48,6 +49,31 @@ fn of_too_many_connections_in_all_the_one_idle_longest_goes() {
     ask([&mut e]);
     c.expect_end();
     ask([&mut a, &mut d, &mut e]);
+    tracker.running.stop().expect("a stop");
+}
+
+#[test]
+fn the_bounds_are_those_of_all_workers_together_whoever_accepts() {
+    let bounds = [("workers", "4"), ("max-connections", "24"), ("max-connections-per-ip", "8")];
+    let tracker = Tracker::start(&bounds);
+    let refused = || tracker.running.service().stats.connections_refused.get();
+    let mut of_one: Vec<Connection> = (0..8).map(|_| tracker.connect_from(1)).collect();
+    let mut of_all: Vec<Connection> = (2..=17).map(|last| tracker.connect_from(last)).collect();
+    for _ in 0..3 {
+        for connection in of_one.iter_mut().chain(&mut of_all) {
+            ask([connection]);
+        }
+    }
+    assert_eq!(refused(), 0, "8 of one address and 24 in all are what may be");
+
+    // One more of that address costs one of its own, itself at the worst; one more of another any.
+    let _ninth = tracker.connect_from(1);
+    eventually(&1, refused);
+    let standing = || of_one.iter().filter(|connection| connection.is_silent()).count();
+    assert!((7..=8).contains(&standing()), "{}", standing());
+    assert!(of_all.iter().all(Connection::is_silent), "others had to go for it");
+    let _twenty_fifth = tracker.connect_from(18);
+    eventually(&2, refused);
     tracker.running.stop().expect("a stop");
 }
 
