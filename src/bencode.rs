@@ -4,7 +4,7 @@
 //! nesting within [`BENCODE_DEPTH_MAX`], nothing left over. What it returns borrows the input,
 //! allocates nothing however large that is, and gives the raw bytes of every value, since an info
 //! hash is taken over the bytes as they stand. [`decode_tolerant`] reads what others got wrong in
-//! the order of keys and behind the end, and says so. The encoder appends to a buffer that the
+//! keys and behind the end, and says so. The encoder appends to a buffer that the
 //! caller reuses.
 
 #![cfg_attr(
@@ -12,10 +12,12 @@
     deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)
 )]
 
+use std::cmp::Ordering;
+use std::collections::HashSet;
 use std::fmt;
 use std::ops::Range;
 
-use crate::limits::BENCODE_DEPTH_MAX;
+use crate::limits::{BENCODE_DEPTH_MAX, BENCODE_KEYS_COMPARED_MAX};
 
 pub mod json;
 
@@ -81,7 +83,7 @@ impl<'a> Dict<'a> {
         })
     }
 
-    /// The entry of a key.
+    /// The entry of a key, the first where it stands twice.
     #[must_use]
     pub fn get(&self, key: &[u8]) -> Option<Entry<'a>> {
         self.iter().find(|entry| entry.key == key)
@@ -112,7 +114,7 @@ pub enum Problem {
     IntOutOfRange,
     /// A key that is not a byte string.
     KeyNotBytes,
-    /// The same key twice in a row.
+    /// The same key twice in one dictionary.
     KeyRepeated,
     /// A key smaller than the one before it.
     KeyUnsorted,
@@ -134,9 +136,11 @@ impl fmt::Display for Error {
             Problem::CutOff => f.write_str("the input ends within a value"),
             Problem::DepthExceeded => write!(f, "nested deeper than {BENCODE_DEPTH_MAX}"),
             Problem::IntMalformed => f.write_str("a malformed integer"),
-            Problem::IntOutOfRange => f.write_str("an integer that does not fit 64 bits"),
+            Problem::IntOutOfRange => {
+                write!(f, "an integer outside of {} to {}", i64::MIN, i64::MAX)
+            }
             Problem::KeyNotBytes => f.write_str("a key that is not a byte string"),
-            Problem::KeyRepeated => f.write_str("a key that was there before"),
+            Problem::KeyRepeated => f.write_str("a key that stands twice"),
             Problem::KeyUnsorted => f.write_str("a key out of order"),
             Problem::LengthMalformed => f.write_str("a malformed string length"),
             Problem::TrailingBytes => f.write_str("more bytes after the end"),
@@ -149,28 +153,46 @@ impl std::error::Error for Error {}
 
 /// Decodes the one value that `bytes` hold.
 pub fn decode(bytes: &[u8]) -> Result<Value<'_>, Error> {
-    let end = check_value(bytes, Err)?;
+    let end = check_value(bytes, |key| key.problem().map_or(Ok(()), Err))?;
     if end < bytes.len() {
         return Err(Error { offset: end, problem: Problem::TrailingBytes });
     }
     first_value(bytes)
 }
 
-/// Decodes the one value that `bytes` begin with, though keys be out of order and bytes follow it:
-/// the first of either kind is told beside the value.
+/// Decodes the one value that `bytes` begin with, though keys be out of order or stand twice and
+/// bytes follow it: the first of each kind is told beside the value.
 ///
-/// Other programs' torrents and replies are read with this; nothing of ours is written so. A key
-/// that stands twice in a row is refused here too; one that comes back later among unsorted keys is
-/// not looked for.
+/// Other programs' torrents and replies are read with this; nothing of ours is written so. Among
+/// keys out of order one that comes back later is looked for in the first
+/// [`BENCODE_KEYS_COMPARED_MAX`] keys. [`Dict::get`] finds the first of two.
 pub fn decode_tolerant(bytes: &[u8]) -> Result<(Value<'_>, Vec<Error>), Error> {
     let mut unsorted = None;
-    let end = check_value(bytes, |error| {
-        unsorted.get_or_insert(error);
+    let mut repeated = None;
+    let end = check_value(bytes, |key| {
+        if let Some(error) = key.problem() {
+            let is_twice = error.problem == Problem::KeyRepeated;
+            if is_twice { &mut repeated } else { &mut unsorted }.get_or_insert(error);
+        }
         Ok(())
     })?;
+    if unsorted.is_some() {
+        repeated = first_repeated(bytes).or(repeated);
+    }
     let trailing =
         (end < bytes.len()).then_some(Error { offset: end, problem: Problem::TrailingBytes });
-    Ok((first_value(bytes)?, unsorted.into_iter().chain(trailing).collect()))
+    Ok((first_value(bytes)?, [unsorted, repeated, trailing].into_iter().flatten().collect()))
+}
+
+/// The first key that stands twice in its dictionary, wherever the other is.
+fn first_repeated(bytes: &[u8]) -> Option<Error> {
+    let mut seen = HashSet::new();
+    let checked = check_value(bytes, |key| {
+        let is_new = seen.len() == BENCODE_KEYS_COMPARED_MAX || seen.insert((key.dict, key.name));
+        let error = Error { offset: key.offset, problem: Problem::KeyRepeated };
+        if is_new { Ok(()) } else { Err(error) }
+    });
+    checked.err()
 }
 
 /// The first value of checked bytes.
@@ -187,7 +209,7 @@ fn split_value(bytes: &[u8]) -> Option<(Value<'_>, &[u8], &[u8])> {
         return None;
     }
     // A container is walked again to find its end: at most BENCODE_DEPTH_MAX walks over any byte.
-    // Whether its keys may be unsorted has been decided when it was checked.
+    // Which keys it may have has been decided when it was checked.
     let (raw, rest) = bytes.split_at_checked(check_value(bytes, |_| Ok(())).ok()?)?;
     let value = match token {
         Token::Int(value) => Value::Int(value),
@@ -199,23 +221,45 @@ fn split_value(bytes: &[u8]) -> Option<(Value<'_>, &[u8], &[u8])> {
     Some((value, raw, rest))
 }
 
-/// What an open container expects next.
+/// A key, for whoever decides about it.
+struct Key<'a> {
+    /// Where its dictionary begins.
+    dict: usize,
+    /// Where it stands.
+    offset: usize,
+    name: &'a [u8],
+    /// The key before it in the dictionary.
+    last: Option<&'a [u8]>,
+}
+
+impl Key<'_> {
+    /// What is wrong with it beside the key before it.
+    fn problem(&self) -> Option<Error> {
+        let problem = match self.name.cmp(self.last?) {
+            Ordering::Greater => return None,
+            Ordering::Equal => Problem::KeyRepeated,
+            Ordering::Less => Problem::KeyUnsorted,
+        };
+        Some(Error { offset: self.offset, problem })
+    }
+}
+
+/// What an open container expects next; a dictionary begins at `dict`.
 #[derive(Clone, Copy)]
 enum Open<'a> {
     /// A value of a list, or its end.
     List,
-    /// A key greater than the last one, or the dictionary's end.
-    Key(Option<&'a [u8]>),
+    /// A key, the last one being this, or the dictionary's end.
+    Key { dict: usize, last: Option<&'a [u8]> },
     /// The value of this key.
-    Value(&'a [u8]),
+    Value { dict: usize, key: &'a [u8] },
 }
 
-/// Checks the first value of `bytes` and returns where it ends; `unsorted` decides about each key
-/// out of order. A stack of its own, bounded, in place of recursion: no input exhausts the
-/// thread's.
-fn check_value(
-    bytes: &[u8],
-    mut unsorted: impl FnMut(Error) -> Result<(), Error>,
+/// Checks the first value of `bytes` and returns where it ends; `accept` decides about each key. A
+/// stack of its own, bounded, in place of recursion: no input exhausts the thread's.
+fn check_value<'a>(
+    bytes: &'a [u8],
+    mut accept: impl FnMut(Key<'a>) -> Result<(), Error>,
 ) -> Result<usize, Error> {
     let mut open: Vec<Open<'_>> = Vec::new();
     let mut offset = 0;
@@ -223,31 +267,25 @@ fn check_value(
         let fail = |problem| Err(Error { offset, problem });
         let (token, next) = read_token(bytes, offset)?;
         match (open.last().copied(), token) {
-            (Some(Open::Key(last)), Token::Bytes(key)) => {
-                match last {
-                    Some(last) if key == last => return fail(Problem::KeyRepeated),
-                    Some(last) if key < last => {
-                        unsorted(Error { offset, problem: Problem::KeyUnsorted })?;
-                    }
-                    _ => {}
-                }
+            (Some(Open::Key { dict, last }), Token::Bytes(name)) => {
+                accept(Key { dict, offset, name, last })?;
                 open.pop();
-                open.push(Open::Value(key));
+                open.push(Open::Value { dict, key: name });
                 offset = next;
                 continue;
             }
-            (Some(Open::List | Open::Key(_)), Token::End) => {
+            (Some(Open::List | Open::Key { .. }), Token::End) => {
                 open.pop();
             }
-            (Some(Open::Key(_)), _) => return fail(Problem::KeyNotBytes),
-            (Some(Open::Value(_)), Token::End) => return fail(Problem::ValueMissing),
+            (Some(Open::Key { .. }), _) => return fail(Problem::KeyNotBytes),
+            (Some(Open::Value { .. }), Token::End) => return fail(Problem::ValueMissing),
             (None, Token::End) => return fail(Problem::ByteUnexpected(b'e')),
             (_, Token::ListBegin | Token::DictBegin) => {
                 if open.len() == BENCODE_DEPTH_MAX {
                     return fail(Problem::DepthExceeded);
                 }
                 let list = token == Token::ListBegin;
-                open.push(if list { Open::List } else { Open::Key(None) });
+                open.push(if list { Open::List } else { Open::Key { dict: offset, last: None } });
                 offset = next;
                 continue;
             }
@@ -257,8 +295,8 @@ fn check_value(
         match open.last_mut() {
             None => return Ok(offset),
             Some(expected) => {
-                if let Open::Value(key) = *expected {
-                    *expected = Open::Key(Some(key));
+                if let Open::Value { dict, key } = *expected {
+                    *expected = Open::Key { dict, last: Some(key) };
                 }
             }
         }

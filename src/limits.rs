@@ -393,6 +393,8 @@ pub const LOAD_THREADS_MAX: u32 = 64;
 
 /// Lists and dictionaries within one another.
 pub const BENCODE_DEPTH_MAX: usize = 32;
+/// Keys among which one that stands twice is looked for where they are out of order: 40 MB.
+pub const BENCODE_KEYS_COMPARED_MAX: usize = 1_000_000;
 
 // -- torrent files --------------------------------------------------------------------------------
 

@@ -205,6 +205,7 @@ impl Metainfo {
         let outer = Fields::pick(String::new(), root, &[&["info"], &KEYS[..]].concat())?;
         let dict = outer.needed("info", outer.dict("info")?)?;
         let info = Fields::pick("info.".to_owned(), dict, &INFO_KEYS)?;
+        check_keys(dict, &tolerated)?;
         let mut metainfo = parse_info(dict, &info)?;
         metainfo.noted.extend(tolerated.iter().map(ToString::to_string));
         if metainfo.info_hash_v2.is_some() {
@@ -298,6 +299,18 @@ impl Metainfo {
             length: Some(self.size()),
         }
     }
+}
+
+/// Refuses a key that stands twice in the info dictionary: of two folders or lengths one program
+/// writes the first and another the second, under one hash. `told` is of the whole file.
+fn check_keys(info: Dict<'_>, told: &[bencode::Error]) -> Result<(), MetainfoError> {
+    let is_twice = |error: &&bencode::Error| error.problem == bencode::Problem::KeyRepeated;
+    if !told.iter().any(|error| is_twice(&error)) {
+        return Ok(());
+    }
+    let (_, told) = bencode::decode_tolerant(info.raw).map_err(MetainfoError::Bencode)?;
+    let twice = told.iter().find(is_twice);
+    twice.map_or(Ok(()), |error| Err(MetainfoError::at("info", format!("its {error}"))))
 }
 
 /// Reads the info dictionary; what stands outside of it is left empty.

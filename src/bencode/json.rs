@@ -4,7 +4,7 @@
 //! (BEP 7), `external ip` (BEP 24), the hashes under `files` (BEP 48), peer ids. Any other that is
 //! no plain text is `hex:` and its digits; text that begins so is written in hex too, so that
 //! nothing reads in two ways. It is written as it is read from the bytes: of a value with millions
-//! of others in it, no copy is made.
+//! of others in it, no copy is made. A key that stands twice does so here too.
 
 #![cfg_attr(
     not(test),

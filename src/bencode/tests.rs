@@ -106,9 +106,12 @@ fn error_texts_say_where_and_what() {
         (b"l\xff", "byte 1: no value begins with '\\xff'"),
         (b"l", "byte 1: the input ends within a value"),
         (b"li01ee", "byte 1: a malformed integer"),
-        (b"i9223372036854775808e", "byte 0: an integer that does not fit 64 bits"),
+        (
+            b"i9223372036854775808e",
+            "byte 0: an integer outside of -9223372036854775808 to 9223372036854775807",
+        ),
         (b"dlei1ee", "byte 1: a key that is not a byte string"),
-        (b"d1:ai1e1:ai2ee", "byte 7: a key that was there before"),
+        (b"d1:ai1e1:ai2ee", "byte 7: a key that stands twice"),
         (b"d1:bi1e1:ai2ee", "byte 7: a key out of order"),
         (b"1x", "byte 0: a malformed string length"),
         (b"i1ee", "byte 3: more bytes after the end"),
@@ -230,11 +233,30 @@ fn unsorted_keys_and_trailing_bytes_are_read_and_told_where_they_are_tolerated()
 
     assert_eq!(decode_tolerant(GOLDEN).map(|(_, told)| told), Ok(vec![]));
     for (bytes, wanted) in [
-        (&b"d1:ai1e1:ai2ee"[..], error(7, KeyRepeated)),
-        (b"d1:bi1e1:a", error(10, CutOff)),
+        (&b"d1:bi1e1:a"[..], error(10, CutOff)),
         (b"", error(0, CutOff)),
         (b"tail", error(0, ByteUnexpected(b't'))),
     ] {
         assert_eq!(decode_tolerant(bytes), Err(wanted), "{}", bytes.escape_ascii());
     }
+}
+
+#[test]
+fn a_key_that_stands_twice_is_read_and_told_wherever_the_other_is() {
+    let error = |offset, problem| Error { offset, problem };
+    for (bytes, wanted) in [
+        (&b"d1:ai1e1:ai2e1:ai3ee"[..], &[error(7, KeyRepeated)][..]),
+        (b"d1:bi1e1:ai2e1:bi3ee", &[error(7, KeyUnsorted), error(13, KeyRepeated)]),
+        (b"d1:ai1e1:bi2e1:ai3ee", &[error(13, KeyUnsorted), error(13, KeyRepeated)]),
+        (b"d1:bd1:ai1e1:ai2ee1:ai3ee", &[error(18, KeyUnsorted), error(11, KeyRepeated)]),
+        // Each dictionary has keys of its own.
+        (b"ld1:bi1e1:ai2eed1:bi1e1:ai2eee", &[error(8, KeyUnsorted)]),
+        (b"d1:bd1:ai1e1:bi2ee1:ai3ee", &[error(18, KeyUnsorted)]),
+    ] {
+        let (_, told) = decode_tolerant(bytes).expect("tolerable");
+        assert_eq!(told, wanted, "{}", bytes.escape_ascii());
+    }
+    let (value, _) = decode_tolerant(b"d1:ai1e1:ai2ee").expect("tolerable");
+    let Value::Dict(dict) = value else { panic!("a dictionary") };
+    assert_eq!(dict.get(b"a").map(|e| e.value), Some(Value::Int(1)), "the first counts");
 }

@@ -37,8 +37,8 @@ Examples:
   muster decode --from hex dump.txt
   echo 'info_hash=%D1%10%1A%2B%9D%20%28%11%A0%5E%8C%57%C5%57%A2%0B%F9%74%DC%8A' | muster decode
 
-Keys out of order and bytes behind the end are told on stderr and read all the same. Exit code 1
-when it cannot be read; the error names the byte.";
+Keys out of order or twice, and bytes behind the end, are told on stderr and read all the same.
+Exit code 1 when it cannot be read; the error names the byte.";
 
 /// The forms by the names of `--from`.
 const FORMS: [(&str, Form); 3] =

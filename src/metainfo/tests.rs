@@ -361,7 +361,9 @@ fn what_is_missing_or_of_the_wrong_kind_is_named() {
         (b"le", "the file: a list, not a dictionary"),
         (b"de", "info: missing"),
         (b"d4:info1:xe", "info: a byte string, not a dictionary"),
-        (b"d4:infode4:infodee", "not bencode: byte 9: a key that was there before"),
+        (b"d4:infode4:infodee", "info: stands there twice"),
+        (b"d4:infod1:ade1:adeee", "info: its byte 6: a key that stands twice"),
+        (b"d4:infod1:xd1:bi1e1:ai1e1:bi1eeee", "info: its byte 17: a key that stands twice"),
         (b"d4:infode1:ai1e4:infodee", "info: stands there twice"),
     ] {
         assert_eq!(error_of(bytes), wanted);
@@ -459,7 +461,8 @@ fn lengths_that_cannot_be_are_refused() {
     assert_eq!(one("i0e", "i16384e"), "info.pieces: 20 bytes for 0 pieces of 20");
     let wanted = "info.pieces: 20 bytes for 562949953421312 pieces of 20";
     assert_eq!(one("i9223372036854775807e", "i16384e"), wanted);
-    let wanted = "not bencode: byte 44: an integer that does not fit 64 bits";
+    let wanted = "not bencode: byte 44: an integer outside of -9223372036854775808 to \
+                  9223372036854775807";
     assert_eq!(one("i9223372036854775808e", "i16384e"), wanted);
     let two = "d6:lengthi9223372036854775807e4:pathl1:aeed6:lengthi1e4:pathl1:bee";
     assert_eq!(
@@ -693,6 +696,15 @@ fn keys_out_of_order_and_trailing_bytes_are_read_and_told() {
         metainfo.flaws(),
         ["byte 17: a key out of order", "byte 111: more bytes after the end"]
     );
+}
+
+#[test]
+fn a_key_twice_beside_the_info_dictionary_is_told_where_nobody_reads_it() {
+    let info = format!("4:infod6:lengthi1e{ONE_PIECE}e");
+    let bytes = format!("d1:ai1e1:ai2e8:announce15:udp://a.example{info}e");
+    assert_eq!(flaws_of(bytes.as_bytes()), ["byte 7: a key that stands twice"]);
+    let bytes = format!("d8:announce15:udp://a.example8:announce15:udp://b.example{info}e");
+    assert_eq!(error_of(bytes.as_bytes()), "announce: stands there twice");
 }
 
 /// What stands in a list of these strings.

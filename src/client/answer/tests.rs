@@ -93,6 +93,7 @@ fn what_makes_no_sense_is_left_out_and_told() {
             "warning message: a dictionary, expected a string",
         ),
         (b"d5:peers0:8:intervali1ee", "byte 10: a key out of order (BEP 3)"),
+        (b"d8:intervali1e8:intervali2e5:peers0:e", "byte 14: a key that stands twice (BEP 3)"),
         (b"d8:intervali1e5:peers0:e\r\n", "byte 24: more bytes after the end (BEP 3)"),
     ] {
         assert_eq!(announced(body).1, [fault], "{}", body.escape_ascii());
@@ -156,9 +157,9 @@ fn what_is_no_dictionary_of_bencode_is_an_error() {
         ),
         (b"le", "the reply is a list, not a dictionary"),
         (
-            b"d1:ai1e1:ai2ee",
-            "the reply is not bencode: byte 7: a key that was there before; it begins \
-             \"d1:ai1e1:ai2ee\"",
+            b"d1:ai1e1:b",
+            "the reply is not bencode: byte 10: the input ends within a value; it begins \
+             \"d1:ai1e1:b\"",
         ),
     ] {
         let found = parse_announced(body, true, &mut Faults::default());
