@@ -46,7 +46,7 @@ test-hostile: ## Attack the program for three minutes while clients announce; MI
 
 check: ## Check the format, clippy and the documentation; with `make test`, what CI runs
 	cargo fmt --check
-	cargo clippy --locked --all-targets -- -D warnings
+	cargo clippy --locked --all-targets --test hostile -- -D warnings
 	cargo clippy --locked --no-default-features --lib --bins -- -D warnings
 	RUSTDOCFLAGS="$(RUSTDOC_LINTS)" cargo doc --locked --no-deps --document-private-items
 	cargo check --manifest-path fuzz/Cargo.toml --all-targets

@@ -18,7 +18,6 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::connection::{Connection, Reply};
-use crate::programs::without_our_variables;
 
 /// How long anything may take before a test fails: far more than a healthy server needs, even on a
 /// loaded machine.
@@ -132,6 +131,15 @@ impl Output {
                 return found;
             }
             gathered = self.grown.wait_timeout(gathered, left).expect("no panic under this lock").0;
+        }
+    }
+}
+
+/// Takes the variables that muster reads from a command, whatever the tests were started with.
+pub fn without_our_variables(command: &mut Command) {
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("MUSTER_") {
+            command.env_remove(name);
         }
     }
 }

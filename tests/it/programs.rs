@@ -4,6 +4,8 @@
 use std::io::Write as _;
 use std::process::{Command, Stdio};
 
+use crate::harness::without_our_variables;
+
 /// Whether a program runs with these arguments. If not, says in one line what was not run, or fails
 /// where `REQUIRE_CLIENTS` is set.
 pub fn is_installed(program: &str, arguments: &[&str]) -> bool {
@@ -25,15 +27,6 @@ pub fn say_missing(program: &str) -> bool {
     // Not eprintln: what a test prints with it is shown only when the test fails.
     let _ = writeln!(std::io::stderr(), "{reason}");
     false
-}
-
-/// Takes the variables that muster reads from a command, whatever the tests were started with.
-pub fn without_our_variables(command: &mut Command) {
-    for (name, _) in std::env::vars_os() {
-        if name.to_string_lossy().starts_with("MUSTER_") {
-            command.env_remove(name);
-        }
-    }
 }
 
 /// What a run left behind.

@@ -16,7 +16,7 @@ use std::process::{Command, Output, Stdio};
 
 use muster::metainfo::Metainfo;
 
-use crate::programs::without_our_variables;
+use crate::harness::without_our_variables;
 
 /// What a program did.
 #[derive(Debug)]

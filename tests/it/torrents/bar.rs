@@ -8,7 +8,8 @@ use std::process::Command;
 use super::{URL, write_files};
 use crate::clients::peer::PYTHON;
 use crate::harness::Folder;
-use crate::programs::{is_installed, without_our_variables};
+use crate::harness::without_our_variables;
+use crate::programs::is_installed;
 
 /// What muster writes on a terminal of 100 columns.
 fn on_a_terminal(folder: &Folder, arguments: &[&str]) -> String {
