@@ -47,15 +47,18 @@ pub const TORRENT_MEMORY_BYTES: u64 = 800;
 pub const PEER_MEMORY_BYTES: u64 = 160;
 /// See [`TORRENT_MEMORY_BYTES`].
 pub const PROCESS_MEMORY_BYTES: u64 = 16 << 20;
-/// What a worker thread for HTTP and one for UDP take more; 77 KB was measured.
-pub const WORKER_MEMORY_BYTES: u64 = 96 << 10;
-/// What the state file has of a torrent and of a peer: it stands in memory while it is loaded.
+/// What a worker thread for HTTP and one for UDP take more: 77 KB was measured, and its buffers
+/// grow to what the largest replies take.
+pub const WORKER_MEMORY_BYTES: u64 = 256 << 10;
+/// What the state file has of a torrent and of a peer: it stands in memory while it is loaded. A
+/// peer of both families whose id is no text has 334.
 pub const TORRENT_FILE_BYTES: u64 = 300;
 /// See [`TORRENT_FILE_BYTES`].
-pub const PEER_FILE_BYTES: u64 = 260;
+pub const PEER_FILE_BYTES: u64 = 340;
 /// What a kept connection takes at the most: a head that is not whole, or requests that wait, and
-/// replies that its client does not take.
-pub const CONNECTION_MEMORY_BYTES: u64 = 40 << 10;
+/// replies that its client does not take, of which the last may begin just below the bound.
+pub const CONNECTION_MEMORY_BYTES: u64 =
+    (HTTP_HEAD_BYTES_MAX + HTTP_READ_BYTES + HTTP_OUTPUT_BYTES_MAX + HTTP_REPLY_BYTES_MAX) as u64;
 /// Peers for which there is room, to each torrent, where both follow from the memory.
 pub const PEERS_PER_TORRENT: u64 = 10;
 /// The range of the memory that bounds are derived from: under the least nothing worth having is
@@ -124,8 +127,21 @@ pub const HTTP_HEADERS_MAX: usize = 64;
 pub const HTTP_READ_BYTES: usize = 16 * 1024;
 /// Replies to pipelined requests gathered before the client has to take some.
 pub const HTTP_OUTPUT_BYTES_MAX: usize = 16 * 1024;
+/// One reply on the announce path at the most: of 200 peers as JSON, or of the most torrents that
+/// can be asked for in bencode. Scrapes as JSON show as many torrents as fit.
+pub const HTTP_REPLY_BYTES_MAX: usize = 36 * 1024;
+/// What of it is head, braces and counts, and what a reply has at the most of a peer as JSON and of
+/// a torrent in bencode: the largest numbers there can be, a peer id of escapes alone.
+pub const HTTP_REPLY_FRAME_BYTES: usize = 1024;
+/// See [`HTTP_REPLY_FRAME_BYTES`].
+pub const PEER_JSON_BYTES_MAX: usize = 170;
+/// See [`HTTP_REPLY_FRAME_BYTES`].
+pub const SCRAPED_BYTES_MAX: usize = 123;
 /// The body of a request, where a route takes one.
 pub const HTTP_BODY_BYTES_MAX: usize = 1024 * 1024;
+/// Commas between the values of such a body, unknown ones included: in memory a value takes up to
+/// 140 bytes, however short it is.
+pub const HTTP_BODY_COMMAS_MAX: usize = 10_000;
 /// The line with a chunk's size and extensions, or a trailer line.
 pub const HTTP_CHUNK_LINE_BYTES_MAX: usize = 1024;
 /// A part of a streamed reply.
@@ -444,6 +460,11 @@ const _: () = {
     assert!(16 + 20 * UDP_SCRAPE_HASHES_MAX <= UDP_REQUEST_BYTES_MAX);
     assert!(98 + 2 * UDP_URL_BYTES_MAX.div_ceil(255) + UDP_URL_BYTES_MAX <= UDP_REQUEST_BYTES_MAX);
     assert!(HTTP_HEAD_BYTES_MAX <= HTTP_READ_BYTES, "one read must be able to hold a head");
+    assert!(
+        HTTP_REPLY_FRAME_BYTES + NUMWANT_HTTP_MAX as usize * PEER_JSON_BYTES_MAX
+            <= HTTP_REPLY_BYTES_MAX
+    );
+    assert!(HTTP_REPLY_FRAME_BYTES + SCRAPE_HASHES_MAX * SCRAPED_BYTES_MAX <= HTTP_REPLY_BYTES_MAX);
     assert!(ORIGINS_COUNT < u16::MAX as usize, "a torrent keeps the number of its in 16 bits");
     assert!(SHARDS_COUNT.is_power_of_two(), "a shard is chosen by the top bits of a hash");
     assert!(SWARM_PEERS_MAX < (1 << 24) - 1, "the all-ones slot means empty");

@@ -137,6 +137,11 @@ pub fn parse(bytes: &[u8]) -> Parsed<'_> {
 
 fn parse_head(bytes: &[u8]) -> Result<Option<(Head<'_>, usize)>, Problem> {
     let text = skip_empty_lines(bytes);
+    // A TLS hello or a BitTorrent handshake may have no line end to wait for.
+    if let Some(first) = text.first().filter(|&&byte| begins_no_line(byte)) {
+        let first = quoted(&[*first]);
+        return Err(Problem::bad(format!("method: {first} begins none, this port speaks HTTP")));
+    }
     let Some((line, rest)) = split_line(text) else {
         return if text.len() > HTTP_HEAD_BYTES_MAX { Err(line_too_long()) } else { Ok(None) };
     };
@@ -184,6 +189,11 @@ fn skip_empty_lines(bytes: &[u8]) -> &[u8] {
         }
     }
     text
+}
+
+/// Whether neither a method nor an empty line begins with a byte.
+fn begins_no_line(byte: u8) -> bool {
+    !is_token_byte(byte) && !matches!(byte, b'\r' | b'\n')
 }
 
 /// The first line without its end (CRLF or a bare LF, RFC 9112 section 2.2), and what follows it.

@@ -17,6 +17,7 @@ use serde_json::{Value, json};
 
 use crate::clock::unix_time;
 use crate::hash_text::parse_info_hash;
+use crate::limits::HTTP_BODY_COMMAS_MAX;
 use crate::registration::Registration;
 use crate::request::{InfoHash, quoted};
 use crate::store::{RegisterError, Store};
@@ -180,8 +181,25 @@ struct Asked {
     exact: bool,
 }
 
+/// How many commas stand in a JSON text outside of its strings: about as many values it has.
+fn count_commas(json: &[u8]) -> usize {
+    let (mut quoted, mut escaped, mut commas) = (false, false, 0);
+    for &byte in json {
+        quoted ^= byte == b'"' && !escaped;
+        commas += usize::from(byte == b',' && !quoted);
+        escaped = byte == b'\\' && !escaped;
+    }
+    commas
+}
+
 /// Reads the body of `/add_torrent_info`; the error names the field.
 fn parse_registration(body: &[u8]) -> Result<Asked, String> {
+    let commas = count_commas(body);
+    if commas > HTTP_BODY_COMMAS_MAX {
+        return Err(format!(
+            "body: {commas} commas between values, at most {HTTP_BODY_COMMAS_MAX}"
+        ));
+    }
     let value: Value = serde_json::from_slice(body).map_err(|error| format!("body: {error}"))?;
     let Value::Object(fields) = &value else {
         return Err("body: expected a JSON object".to_owned());
@@ -298,6 +316,9 @@ mod tests {
         ] {
             assert_eq!(parse_registration(body.as_bytes()), Err(error), "{body}");
         }
+        let many = format!("{{\"comment\": \"\\\",,\\\\\"{}}}", ",\"k\":0".repeat(10_001));
+        let error = parse_registration(many.as_bytes()).expect_err("too many");
+        assert_eq!(error, "body: 10001 commas between values, at most 10000");
         let deep = "[".repeat(10_000);
         let error = parse_registration(deep.as_bytes()).expect_err("too deep");
         assert_eq!(error, "body: recursion limit exceeded at line 1 column 128");

@@ -16,6 +16,7 @@ use std::net::IpAddr;
 use serde_json::{Map, Value, json};
 
 use crate::bencode::{DictEncoder, encode_bytes, encode_end, encode_int, encode_list_begin};
+use crate::limits::{HTTP_REPLY_BYTES_MAX, HTTP_REPLY_FRAME_BYTES};
 use crate::percent;
 use crate::request::{
     InfoHash, PeerBuf, PeerId, Refused, Retry, SwarmCounts, split_endpoint4, split_endpoint6,
@@ -190,25 +191,42 @@ pub struct Scraped {
     pub similar: Option<InfoHash>,
 }
 
-/// Appends the answer to a scrape as JSON for people, hashes as 40 hex digits.
+/// Appends the answer to a scrape as JSON for people, hashes as 40 hex digits. Of what does not fit
+/// in [`HTTP_REPLY_BYTES_MAX`] it only says how many there are.
 pub fn encode_scrape_json(out: &mut Vec<u8>, files: impl IntoIterator<Item = Scraped>) {
-    let files: Map<String, Value> = files
-        .into_iter()
-        .map(|file| {
-            let mut entry = json!({
-                "complete": file.counts.complete,
-                "downloaded": file.counts.downloaded,
-                "downloaders": file.counts.downloaders,
-                "incomplete": file.counts.incomplete,
-                "name": file.name,
-            });
-            if let (Some(similar), Some(entry)) = (file.similar, entry.as_object_mut()) {
-                entry.insert("similar".to_owned(), similar.to_string().into());
+    let mut room = HTTP_REPLY_BYTES_MAX - HTTP_REPLY_FRAME_BYTES;
+    let mut shown = Map::new();
+    let mut left_out = 0;
+    for file in files {
+        if left_out > 0 {
+            left_out += 1;
+            continue;
+        }
+        let mut entry = json!({
+            "complete": file.counts.complete,
+            "downloaded": file.counts.downloaded,
+            "downloaders": file.counts.downloaders,
+            "incomplete": file.counts.incomplete,
+            "name": file.name,
+        });
+        if let (Some(similar), Some(entry)) = (file.similar, entry.as_object_mut()) {
+            entry.insert("similar".to_owned(), similar.to_string().into());
+        }
+        // Each of its lines is indented by 4 there, and the hash with what is around it takes 46.
+        let text = format!("{entry:#}");
+        match room.checked_sub(text.len() + 4 * text.lines().count() + 46) {
+            Some(rest) => {
+                room = rest;
+                shown.insert(file.info_hash.to_string(), entry);
             }
-            (file.info_hash.to_string(), entry)
-        })
-        .collect();
-    encode_json(out, &json!({ "files": files }));
+            None => left_out += 1,
+        }
+    }
+    let mut answer = json!({ "files": shown });
+    if let (1.., Some(answer)) = (left_out, answer.as_object_mut()) {
+        answer.insert("left out".to_owned(), left_out.into());
+    }
+    encode_json(out, &answer);
 }
 
 /// Appends the refusal of an announce or a scrape as JSON for people.

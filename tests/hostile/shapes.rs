@@ -117,6 +117,7 @@ const OTHERS: &[(&[u8], &str)] = &[
     (b"GET / HTTP/2.0\r\nHost: t\r\n\r\n", "505"),
     (b"GET /\0 HTTP/1.1\r\nHost: t\r\n\r\n", "400"),
     (b"\0\0\0\0\0\0\0\0\r\n\r\n", "400"),
+    (HANDSHAKE, "400 method: "),
     (b"SSH-2.0-OpenSSH_9.2p1 Debian-2\r\n", "400"),
     (b"\x03\0\0\x13\x0e\xe0\0\0\0\0\0\x01\0\x08\0\x03\0\0\0\n", "400"),
     (b"OPTIONS * HTTP/1.1\r\nHost: t\r\n\r\n", "400"),
@@ -196,9 +197,9 @@ pub fn what_never_ends_is_cut_off(tracker: &Tracker) -> String {
         let came = String::from_utf8_lossy(&reply);
         assert!(came.is_empty() || came.starts_with(&wanted), "{shown}: {came}");
     }
-    let waited = wait_for_end(tracker.attacker(8, 99), HANDSHAKE);
+    let waited = wait_for_end(tracker.attacker(8, 99), b"GET /announce");
     format!(
-        "cut off after {} MiB at the most; a handshake of BitTorrent after {:.0} s",
+        "cut off after {} MiB at the most; a request line without its end after {:.0} s",
         taken_most / (1024 * 1024),
         waited.as_secs_f32()
     )

@@ -160,7 +160,7 @@ mod tests {
     #[test]
     fn what_may_be_tracked_has_to_fit_the_memory() {
         let bounds = Budget { torrents: 1000, peers: 10_000, connections: 10, torrents_per_ip: 1 };
-        let needed = PROCESS_MEMORY_BYTES + 800_000 + 1_600_000 + 409_600;
+        let needed = PROCESS_MEMORY_BYTES + 800_000 + 1_600_000 + 778_240;
         let level = |half| judge_memory(bounds, half).level;
         assert_eq!(level(needed), Level::Ok);
         assert_eq!(level(needed - 1), Level::Warning);
@@ -169,7 +169,7 @@ mod tests {
             judge_memory(Budget::default().filled(0, 2), 1 << 28),
             Finding::problem(
                 "memory",
-                "torrents, peers and connections take 793.8 MiB when all bounds are reached; this \
+                "torrents, peers and connections take 1.1 GiB when all bounds are reached; this \
                  host has 512 MiB",
                 "set max-memory to what it may take",
             )

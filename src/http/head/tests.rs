@@ -133,7 +133,7 @@ fn a_wrong_request_line_is_quoted() {
             r#"request line: "GET  / HTTP/1.1" is not a method, target, version"#,
         ),
         ("GET /", "400", r#"request line: "GET /" is not a method, target, version"#),
-        (" / HTTP/1.1", "400", r#"method: "" is not one"#),
+        (" / HTTP/1.1", "400", r#"method: " " begins none, this port speaks HTTP"#),
         ("G@T / HTTP/1.1", "400", r#"method: "G@T" is not one"#),
         ("GET / HTTP/11", "400", r#"version: "HTTP/11" is not HTTP/1.1"#),
         ("GET / http/1.1", "400", r#"version: "http/1.1" is not HTTP/1.1"#),
@@ -152,7 +152,11 @@ fn a_wrong_request_line_is_quoted() {
         assert_eq!((&got_status[..3], got_text.as_str()), (status, text), "{line}");
     }
     let tls = b"\x16\x03\x01\x02\x00\x01\x00\n";
-    assert_eq!(bad(tls).0, "400 Bad Request", "a TLS client on the plain port");
+    let (status, text) = bad(tls);
+    assert_eq!(status, "400 Bad Request", "a TLS client on the plain port");
+    assert_eq!(text, r#"method: "\x16" begins none, this port speaks HTTP"#);
+    assert_eq!(bad(&tls[..1]), (status, text.clone()), "at once");
+    assert_eq!(bad(b"\x13BitTorrent protocol\0\0\0").0, "400 Bad Request");
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::bencode::{self, Value as Bencoded};
+use crate::limits::{NUMWANT_HTTP_MAX, PEER_JSON_BYTES_MAX, SCRAPE_HASHES_MAX, SCRAPED_BYTES_MAX};
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 /// BEP 3, 7, 23, 24 and, after `peers6`, the warning. Keys at 1 `complete`, 14 `downloaded`,
@@ -180,6 +181,53 @@ fn a_scrape_in_json_names_its_files_in_hex() {
     encode_scrape_json(&mut out, scraped);
     let wanted = include_str!("../../../tests/vectors/scrape.json");
     assert_eq!(String::from_utf8_lossy(&out), wanted);
+}
+
+/// Counts of as many digits as there can be.
+const MOST: SwarmCounts = SwarmCounts {
+    complete: u32::MAX,
+    incomplete: u32::MAX,
+    downloaded: u32::MAX,
+    downloaders: u32::MAX,
+};
+
+/// The `n`th of many hashes.
+fn nth(n: usize) -> InfoHash {
+    let mut hash = [0xff; 20];
+    hash[..2].copy_from_slice(&(n as u16).to_be_bytes());
+    InfoHash(hash)
+}
+
+#[test]
+fn the_largest_replies_fit_what_a_connection_may_hold() {
+    let mut peers = PeerBuf::new();
+    peers.v6 = vec![[0xab; 18]; usize::from(NUMWANT_HTTP_MAX)];
+    peers.ids = vec![PeerId([0xff; 20]); usize::from(NUMWANT_HTTP_MAX)];
+    let mut out = Vec::new();
+    encode_announce_json(&mut out, &Announced { counts: MOST, ..announced(&peers) });
+    let shown = usize::from(NUMWANT_HTTP_MAX) * PEER_JSON_BYTES_MAX;
+    assert!(out.len() <= shown + HTTP_REPLY_FRAME_BYTES / 2, "{}", out.len());
+    out.clear();
+    encode_scrape(&mut out, (0..SCRAPE_HASHES_MAX).map(|n| (nth(n), MOST)));
+    assert!(out.len() <= SCRAPE_HASHES_MAX * SCRAPED_BYTES_MAX + 20, "{}", out.len());
+}
+
+#[test]
+fn a_scrape_in_json_shows_what_fits_and_counts_the_rest() {
+    for (name, fit) in [("\u{1}".repeat(1024), 5), ("x".repeat(1024), 27), ("x".to_owned(), 136)] {
+        let mut out = Vec::new();
+        let one = |n| Scraped {
+            info_hash: nth(n),
+            counts: MOST,
+            name: name.clone(),
+            similar: Some(nth(n)),
+        };
+        encode_scrape_json(&mut out, (0..250).map(one));
+        assert!(out.len() <= HTTP_REPLY_BYTES_MAX - HTTP_REPLY_FRAME_BYTES / 2, "{}", out.len());
+        let answer: Value = serde_json::from_slice(&out).expect("JSON");
+        let shown = answer["files"].as_object().expect("files").len();
+        assert_eq!((shown, &answer["left out"]), (fit, &Value::from(250 - fit)));
+    }
 }
 
 #[test]

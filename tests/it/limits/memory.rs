@@ -7,15 +7,17 @@
 //! (`--nocapture`).
 
 use std::net::{SocketAddr, UdpSocket};
+use std::time::Duration;
 
 use rustix::process::Signal;
 
+use muster::limits::CONNECTION_MEMORY_BYTES;
 use muster::request::{Event, InfoHash, PeerId};
 use muster::udp::packet::{
     Announce, ConnectionId, Family, Reply, Request, Transaction, encode_request, parse_reply,
 };
 
-use crate::connection::Connection;
+use crate::connection::{Connection, get, loopback, scrape};
 use crate::harness::{Folder, PATIENCE, Server};
 use crate::udp::caller::{Caller, leecher};
 
@@ -119,11 +121,16 @@ fn hold_connections(server: &Server, count: u64) -> Vec<Connection> {
 }
 
 fn start(folder: &Folder) -> Server {
+    start_with(folder, &[])
+}
+
+fn start_with(folder: &Folder, more: &[&str]) -> Server {
     let state = folder.join("state.json").display().to_string();
     let memory = MEMORY_BYTES.to_string();
     let listen = ["127.0.0.1:0", "[::1]:0"];
     let options = ["--max-memory", &memory, "--state-file", &state];
-    Server::listening(&listen, &[&options[..], &["--max-connections-per-ip", "100000"]].concat())
+    let per_ip = ["--max-connections-per-ip", "100000"];
+    Server::listening(&listen, &[&options[..], &per_ip, more].concat())
 }
 
 /// Fills a tracker with swarms of `each` peers, numbered from `first`, in both families; `event` is
@@ -138,6 +145,54 @@ fn fill(server: &Server, each: u32, first: u32, event: Event) -> u32 {
     let [taken, again] = floods.map(|flood| flood.announce(pairs()).0);
     assert_eq!(taken, again, "the same peers");
     taken
+}
+
+/// Registers torrents whose names take six times their length as JSON; a scrape of all of them.
+fn register_long_names(server: &Server) -> Vec<u8> {
+    let hashes: Vec<[u8; 20]> = (1..=60).map(|n| [n; 20]).collect();
+    let name = "\\u0001".repeat(1024);
+    for hash in &hashes {
+        let hash = InfoHash(*hash);
+        let body = format!("{{\"info_hash\": \"{hash}\", \"name\": \"{name}\", \"exact\": true}}");
+        let mut connection = server.connect();
+        let head = "POST /add_torrent_info HTTP/1.1\r\nHost: 127.0.0.1\r\n";
+        connection.send(format!("{head}Content-Length: {}\r\n\r\n{body}", body.len()));
+        assert_eq!(connection.reply().status, 200);
+    }
+    get(scrape(&hashes) + "&format=json")
+}
+
+/// Replies wait in the tracker for clients that take none of them. A scrape as JSON with names
+/// once took 303 KB of each connection.
+#[test]
+fn replies_that_nobody_reads_stay_under_the_memory_there_may_be() {
+    let folder = Folder::new();
+    // One worker, so that all of the connections are its share.
+    let server = start_with(&folder, &["--workers", "1"]);
+    let requests = register_long_names(&server).repeat(30);
+    let [_, before] = resident(&server);
+    // One connection is left to ask for counts by.
+    let connections = MEMORY_BYTES / 4 / CONNECTION_MEMORY_BYTES - 1;
+    let deaf = |_| {
+        let mut connection = Connection::with_room(loopback(1), server.tcp(), Some(1));
+        connection.stream().set_nonblocking(true).expect("a socket");
+        // Not all of it: the tracker reads no further than it answers.
+        let _ = connection.try_send(&requests);
+        connection
+    };
+    let crowd: Vec<Connection> = (0..connections).map(deaf).collect();
+    let (mut answered, mut looks) = (0, 0);
+    while answered < connections || looks < 10 {
+        let now = count(&server, "scrapes");
+        looks = if now == answered { looks + 1 } else { 0 };
+        answered = now;
+        std::thread::park_timeout(Duration::from_millis(50));
+    }
+    holds(&server, "unread replies");
+    let grown = resident(&server)[1].saturating_sub(before);
+    eprintln!("{answered} replies to {connections}, {} bytes of each held", grown / connections);
+    assert!(grown > connections << 12, "{grown} bytes: the kernel has taken all replies");
+    drop(crowd);
 }
 
 /// As many torrents as there may be, and as many peers, and as many connections as are kept.
