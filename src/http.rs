@@ -222,7 +222,7 @@ impl Service {
             }
             Route::Operator(operator_route) => match self.check_operator(asked) {
                 Ok(()) => return Outcome::Operator,
-                Err(denied) => self.deny(operator_route, denied, asked, work),
+                Err(denied) => self.deny(operator_route, denied, work),
             },
             Route::Health => self.plain(work, Status::Ok, "ok\n"),
             Route::Root => self.plain(work, Status::Ok, &self.introduction(head)),
@@ -272,23 +272,18 @@ impl Service {
             let check = self.per_address.check_error(bounded, caller.now_millis());
             check.map_err(|_| Denied::TooMany)?;
         }
-        access::check(&self.operator.access, head, caller.remote, (caller.local)())
+        let checked = access::check(&self.operator.access, head, caller.remote, (caller.local)());
+        if let (Err(Denied::WrongToken), Some(ip)) = (&checked, bounded) {
+            log::refused(Offence::Token, ip, caller.now_millis());
+        }
+        checked
     }
 
     /// Answers who is not the operator: with totals where there are some for everybody.
-    fn deny(
-        &self,
-        route: OperatorRoute,
-        denied: Denied,
-        asked: &Asked<'_>,
-        work: &mut Work,
-    ) -> Answer {
+    fn deny(&self, route: OperatorRoute, denied: Denied, work: &mut Work) -> Answer {
         if route == OperatorRoute::Stats && denied == Denied::Stranger {
             overview::encode_totals(&mut work.body, &self.tracker, &self.stats.snapshot());
             return Answer { status: Status::Ok, content_type: JSON };
-        }
-        if let (Denied::WrongToken, Some(ip)) = (denied, asked.bounded) {
-            log::refused(Offence::Token, ip, asked.caller.now_millis());
         }
         self.stats.operator_denied.add();
         self.explain(Route::Operator(route), Status::Forbidden, &denied.to_string(), work)

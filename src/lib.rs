@@ -39,6 +39,7 @@
 //! | [`sockets`] | ... all of a start: opened, or passed by systemd |
 //! | [`descriptors`] | the limit on open files |
 //! | [`signals`], [`log`] | the rest of the host: signals in, lines on stderr out |
+//! | `log::queue` | ... its lines on their way, which nobody waits for |
 //! | [`notify`], [`watchdog`] | ... systemd: what it is told, and that nobody hangs |
 //! | [`store`] | state that survives: the state file, the journal, their load |
 //! | `store::folder`, `store::journal` | ... the files beside it, what came since |

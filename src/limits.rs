@@ -325,12 +325,18 @@ pub const ADD_FAILED_NAMES_MAX: usize = 10;
 /// What is in flight at a stop has this long to finish.
 pub const STOP_MILLIS_MAX: u64 = 5_000;
 /// A request may still come within this on a connection that has none at a stop: it may be on its
-/// way.
-pub const STOP_IDLE_MILLIS: u64 = 100;
+/// way, from the other side of the world and after a packet that was lost.
+pub const STOP_IDLE_MILLIS: u64 = 1_000;
 /// Between two status lines for systemd, which come only when the counts have changed.
 pub const STATUS_INTERVAL_SECONDS: u32 = 5;
 /// How often a stop looks whether the threads of `tiny_http` have ended.
 pub const TINY_STOP_LOOK_MILLIS: u64 = 20;
+/// Lines of the log on their way to stderr; what more there is while nobody reads it is lost.
+pub const LOG_QUEUE_LINES: usize = 1024;
+/// At the end of the process, whoever reads the log has this long to take what is on its way.
+pub const LOG_FLUSH_MILLIS: u64 = 1_000;
+/// How often the end looks whether there is room in a full queue.
+pub const LOG_FLUSH_LOOK_MILLIS: u64 = 10;
 /// Between two log lines of the same cause.
 pub const LOG_CAUSE_MILLIS: u64 = 1_000;
 /// Between two log lines about what lasts until somebody acts: no descriptors left, no room left.

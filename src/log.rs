@@ -4,13 +4,16 @@
 //! relaxed load, and its message is never formatted. A line is one write of the whole line, so
 //! lines of several threads never mix; whatever a message holds, control characters and line ends
 //! are escaped, so that nothing a client sends can forge a second line. A closed stderr is ignored.
+//! The tracker writes on a thread of its own ([`start_thread`]): whoever logs never waits for who
+//! reads, and lines that nobody reads are lost and counted. Other commands write at once.
 //!
 //! What the network can cause goes through [`limited`], one line a second and cause, counted with
 //! two atomics, or through [`refused`], one line a minute, cause and address. Nothing here is
 //! called under a lock of the tracker.
 
+mod queue;
+
 use std::fmt::{self, Display, Write as _};
-use std::io::Write as _;
 use std::net::IpAddr;
 use std::str::FromStr;
 use std::sync::LazyLock;
@@ -25,6 +28,8 @@ use crate::limits::{
 use crate::rate_limit::{Bucket, Buckets, Rate};
 use crate::request::{Fault, Refused, quoted};
 use crate::utc::encode_utc;
+
+pub use queue::{flush, start_thread};
 
 /// How much an event matters; a process logs its level and those before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -146,11 +151,13 @@ pub fn event(level: Level, message: impl Display, fields: &[(&str, &dyn Display)
     if !enabled(level) {
         return;
     }
+    let line = encode_line(format(), unix_time(), level, &message, fields);
+    queue::put(line);
+}
+
+fn format() -> Format {
     let json = FORMAT.load(Ordering::Relaxed) == Format::Json as u8;
-    let format = if json { Format::Json } else { Format::Text };
-    let line = encode_line(format, unix_time(), level, &message, fields);
-    // There is nowhere left to report that stderr is gone.
-    let _ = std::io::stderr().write_all(line.as_bytes());
+    if json { Format::Json } else { Format::Text }
 }
 
 /// What the network or a full host can cause at any rate, and is therefore logged at a bounded one.
@@ -272,18 +279,75 @@ impl Offence {
     ];
 }
 
-static ADDRESSES: LazyLock<Buckets> =
-    LazyLock::new(|| Buckets::new(Rate::every_millis(LOG_ADDRESS_MILLIS, 1)));
-static ADDRESSES_ALL: Bucket =
-    Bucket::new(Rate::every_millis(LOG_ADDRESSES_MILLIS, LOG_ADDRESSES_BURST));
+static REFUSALS: LazyLock<Refusals> = LazyLock::new(Refusals::new);
 
 /// Logs `refused cause=errors from=192.0.2.1`, once a minute for each cause and address (IPv6: each
 /// /64), and at a bounded rate in all. The form is stable; nothing in it is of the client's making.
+///
+/// An address beyond that rate is logged when it comes again, and counted once a minute: `3 more
+/// addresses were refused`, a line a minute that no filter is to match.
 pub fn refused(offence: Offence, ip: IpAddr, now_millis: u64) {
-    let first = || ADDRESSES.take_for(ip, offence as u8, now_millis);
-    if enabled(Level::Warn) && first() && ADDRESSES_ALL.take(now_millis) {
-        let cause = name_of(&Offence::NAMES, &offence);
-        event(Level::Warn, "refused", &[("cause", &cause), ("from", &ip)]);
+    if !enabled(Level::Warn) {
+        return;
+    }
+    match REFUSALS.sort(offence, ip, now_millis) {
+        Sorted::Line => {
+            let cause = name_of(&Offence::NAMES, &offence);
+            event(Level::Warn, "refused", &[("cause", &cause), ("from", &ip)]);
+        }
+        Sorted::Counted(count) => event(Level::Warn, more_addresses(count), &[]),
+        Sorted::Nothing => {}
+    }
+}
+
+fn more_addresses(count: u32) -> String {
+    let addresses = if count == 1 { "address was" } else { "addresses were" };
+    format!("{count} more {addresses} refused than are logged one by one")
+}
+
+/// What a refusal is worth to the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Sorted {
+    /// A line of its own.
+    Line,
+    /// A line that tells of so many addresses without one.
+    Counted(u32),
+    Nothing,
+}
+
+/// Who was refused lately.
+struct Refusals {
+    /// Lines of each cause and address.
+    said: Buckets,
+    /// Lines of all.
+    all: Bucket,
+    /// Addresses that are counted for want of a line.
+    counted: Buckets,
+    gate: Gate,
+}
+
+impl Refusals {
+    fn new() -> Refusals {
+        let each = || Buckets::new(Rate::every_millis(LOG_ADDRESS_MILLIS, 1));
+        let all = Bucket::new(Rate::every_millis(LOG_ADDRESSES_MILLIS, LOG_ADDRESSES_BURST));
+        Refusals { said: each(), all, counted: each(), gate: Gate::new() }
+    }
+
+    fn sort(&self, offence: Offence, ip: IpAddr, now_millis: u64) -> Sorted {
+        let what = offence as u8;
+        if !self.said.has_for(ip, what, now_millis) {
+            return Sorted::Nothing;
+        }
+        // The address's minute begins only with its line.
+        if self.all.take(now_millis) {
+            let first = self.said.take_for(ip, what, now_millis);
+            return if first { Sorted::Line } else { Sorted::Nothing };
+        }
+        if !self.counted.take(ip, now_millis) {
+            return Sorted::Nothing;
+        }
+        let passed = self.gate.pass(now_millis, LOG_ADDRESS_MILLIS);
+        passed.map_or(Sorted::Nothing, |before| Sorted::Counted(before + 1))
     }
 }
 
@@ -314,6 +378,10 @@ pub fn report_panics() {
         limited(Cause::Panic, Level::Error, now, || {
             format!("a bug: thread {thread} panicked{at}: {text}")
         });
+        // It ends the process, whose other threads have no time to write.
+        if thread == "main" {
+            flush();
+        }
     }));
 }
 
@@ -471,6 +539,24 @@ mod tests {
         assert_eq!(passed, ROUNDS);
         let left = gate.suppressed.load(Ordering::Relaxed);
         assert_eq!(suppressed + left, (THREADS - 1) * ROUNDS);
+    }
+
+    #[test]
+    fn an_address_without_a_line_is_counted_and_has_its_line_when_it_comes_again() {
+        let refusals = Refusals::new();
+        let address = |nth: u32| IpAddr::from((0x0a00_0000 + nth).to_be_bytes());
+        let sort = |nth, now| refusals.sort(Offence::Errors, address(nth), now);
+        assert!((0..200).all(|nth| sort(nth, 1_000_000) == Sorted::Line));
+        assert_eq!(sort(200, 1_000_000), Sorted::Counted(1));
+        assert!((200..300).all(|nth| sort(nth, 1_000_000) == Sorted::Nothing));
+        assert_eq!(sort(200, 1_001_000), Sorted::Line, "20 lines a second go on");
+        assert_eq!(sort(0, 1_001_000), Sorted::Nothing, "once a minute");
+        assert!((300..319).all(|nth| sort(nth, 1_001_000) == Sorted::Line));
+        assert_eq!(sort(400, 1_001_000), Sorted::Nothing);
+        assert!((500..700).all(|nth| sort(nth, 1_061_000) == Sorted::Line));
+        assert_eq!(sort(700, 1_061_000), Sorted::Counted(101), "201 to 299, 400 and 700");
+        assert_eq!(more_addresses(1), "1 more address was refused than are logged one by one");
+        assert_eq!(more_addresses(3), "3 more addresses were refused than are logged one by one");
     }
 
     #[test]

@@ -134,8 +134,16 @@ impl Buckets {
     /// Whether the user has one, which stays.
     #[must_use]
     pub fn has(&self, ip: IpAddr, now_millis: u64) -> bool {
-        let hash = self.keys.hash_one(user_network(ip));
-        let now = now_millis * TICKS_PER_MILLI;
+        self.has_of(self.keys.hash_one(user_network(ip)), now_millis * TICKS_PER_MILLI)
+    }
+
+    /// Whether the user has one for one more thing, as [`Buckets::take_for`] takes it.
+    #[must_use]
+    pub fn has_for(&self, ip: IpAddr, what: u8, now_millis: u64) -> bool {
+        self.has_of(self.keys.hash_one((user_network(ip), what)), now_millis * TICKS_PER_MILLI)
+    }
+
+    fn has_of(&self, hash: u64, now: u64) -> bool {
         let (slot, _) = find(self.line(hash), tag_of(hash), now);
         let slot = slot.load(Ordering::Relaxed);
         slot & !TICK_MASK != tag_of(hash) || self.rate.after_one(slot & TICK_MASK, now).is_some()

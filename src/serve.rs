@@ -191,6 +191,7 @@ pub fn run(config: &Config) -> Result<(), String> {
     // Before the first thread starts.
     let passed = Passed::take()?;
     let notifier = notifier()?.map(Arc::new);
+    log::start_thread()?;
     let asked = Arc::new(Asked::default());
     let (for_stop, for_save) = (Arc::clone(&asked), Arc::clone(&asked));
     signals::watch(move || for_stop.stop(), move || for_save.save())?;
@@ -203,6 +204,8 @@ pub fn run(config: &Config) -> Result<(), String> {
         workers(config.workers),
         config.peer_timeout,
     ));
+    // What was found at the start stands in the log before anybody reads that this listens.
+    log::flush();
     running.announce_itself();
     let watchdog = notifier.clone().map(|notifier| running.watched(notifier)).transpose()?;
     while asked.wait() == Wanted::Save {

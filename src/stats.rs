@@ -81,6 +81,8 @@ counters! {
     connections_timed_out,
     /// Connections closed, or not taken, because there were too many.
     connections_refused,
+    /// Connections that came while their address had as many as one may keep.
+    connections_refused_per_ip,
 }
 
 impl Stats {

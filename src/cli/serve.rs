@@ -14,10 +14,12 @@ pub(super) fn run(levels: &[&ArgMatches], environment: &[(String, String)]) -> R
     }
     log::set(config.log_level, config.log_format);
     log::report_panics();
-    crate::serve::run(&config).map_err(|text| {
+    let done = crate::serve::run(&config).map_err(|text| {
         log::error(text);
         Failure::Reported
-    })
+    });
+    log::flush();
+    done
 }
 
 /// The configuration from the flags of all levels of the command line, our variables and the file.

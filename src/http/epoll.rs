@@ -373,6 +373,7 @@ impl Worker {
 
     /// The connection that makes room for the newest of its user.
     fn longest_waiting_of(&self, user: Option<IpAddr>, remote: Option<IpAddr>) -> Option<u32> {
+        self.desk.service.stats.connections_refused_per_ip.add();
         if let Some(ip) = remote.and_then(|ip| self.desk.service.per_address.bounded(ip)) {
             log::refused(Offence::Connections, ip, self.now);
         }
@@ -380,8 +381,7 @@ impl Worker {
         self.table.longest_waiting(HTTP_OWN_SEARCH_MAX, own)
     }
 
-    /// Closes what has kept this worker waiting longest, until there are no more than there may be;
-    /// whether that has come about.
+    /// Closes what waits longest until there are no more than there may be; whether that is so.
     fn thin_out(&mut self) -> bool {
         while self.shared.admission.is_over() {
             let Some(token) = self.table.most_dispensable() else { return false };

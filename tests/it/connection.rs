@@ -11,7 +11,7 @@ use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 
-use rustix::net::{AddressFamily, SocketType, sockopt};
+use rustix::net::{AddressFamily, SocketFlags, SocketType, sockopt};
 
 use crate::harness::PATIENCE;
 
@@ -107,7 +107,10 @@ impl Connection {
     /// read yet. (The kernel has a smallest size of its own, about 2 KiB.)
     pub fn with_room(source: IpAddr, address: SocketAddr, room: Option<usize>) -> Connection {
         let family = if source.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
-        let socket = rustix::net::socket(family, SocketType::STREAM, None).expect("a socket");
+        // A server that another test starts meanwhile must not inherit it.
+        let flags = SocketFlags::CLOEXEC;
+        let socket = rustix::net::socket_with(family, SocketType::STREAM, flags, None);
+        let socket = socket.expect("a socket");
         rustix::net::bind(&socket, &SocketAddr::new(source, 0)).expect("an address of this host");
         if let Some(room) = room {
             sockopt::set_socket_recv_buffer_size(&socket, room).expect("a socket");

@@ -21,6 +21,6 @@ fn totals(server: &Server) -> Value {
 }
 
 /// A counter in [`totals`].
-fn count(server: &Server, name: &str) -> u64 {
+pub fn count(server: &Server, name: &str) -> u64 {
     totals(server).get(name).and_then(Value::as_u64).unwrap_or_else(|| panic!("no {name}"))
 }

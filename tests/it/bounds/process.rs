@@ -12,6 +12,7 @@ use rustix::process::Signal;
 use crate::answer::announced;
 use crate::connection::{Connection, announce, get, hash, loopback, peer};
 use crate::harness::{Engine, Server, eventually};
+use crate::limits::count;
 
 fn announce_is_served(server: &Server) {
     let target = announce(&hash(1), &peer(1), 6881, 1, "");
@@ -33,6 +34,27 @@ fn two_hundred_connections_to_sixty_four_descriptors_are_survived() {
     announce_is_served(&server);
     drop(connections);
     announce_is_served(&server);
+}
+
+/// A full pipe takes no line: whoever logs must not wait for it.
+#[test]
+fn a_log_that_nobody_reads_stops_nothing() {
+    let script = "mkfifo log; exec 3<>log; head -c 65536 /dev/zero >&3; exec \"$0\" serve \
+                  --listen 127.0.0.1:0 --workers 2 --unlimited-networks '' 2>&3";
+    let mut command = Command::new("/bin/sh");
+    command.args(["-c", script, env!("CARGO_BIN_EXE_muster")]);
+    let mut server = Server::of(command, 1);
+    for last in 1..=200 {
+        let mut guess = Connection::from(loopback(last), server.tcp());
+        guess.send(
+            "GET /save_state HTTP/1.1\r\nHost: 127.0.0.1\r\nVia: t\r\n\
+             Authorization: Bearer 0123456789abcdef\r\n\r\n",
+        );
+        assert_eq!(guess.reply().status, 403);
+    }
+    assert_eq!(server.get("/health").status, 200);
+    server.signal(Signal::TERM);
+    assert_eq!(server.wait().code(), Some(0));
 }
 
 /// So few that `accept` itself fails, not only the bound on connections is reached.
@@ -114,6 +136,58 @@ fn who_has_connected_before_a_stop_is_still_answered() {
         assert_eq!(connection.reply().status, 200);
     }
     assert_eq!(server.wait().code(), Some(0));
+}
+
+/// A request may take a moment after its connection: a stop waits that long for it.
+#[test]
+fn who_has_not_asked_yet_at_a_stop_has_a_second_for_it() {
+    let mut server = Server::start(&["--workers", "1"]);
+    let late = server.connect();
+    assert_eq!(server.get("/health").status, 200, "it has been seen");
+    let begun = Instant::now();
+    server.signal(Signal::TERM);
+    assert_eq!(server.wait().code(), Some(0));
+    let waited = begun.elapsed();
+    assert!(waited >= Duration::from_millis(900), "it had {waited:?}");
+    late.expect_end();
+}
+
+/// How many of some connections are still open.
+fn kept(connections: &[Connection]) -> usize {
+    connections.iter().filter(|connection| connection.is_silent()).count()
+}
+
+fn four_workers(bounds: [&str; 4]) -> Server {
+    Server::start(&[&["--workers", "4", "--log-level", "error"], &bounds[..]].concat())
+}
+
+/// The kernel gives most connections of a quiet host to one worker, and to which is its choice.
+#[test]
+fn four_workers_together_keep_as_many_connections_of_an_address_as_one_may() {
+    let server = four_workers(["--max-connections", "1000", "--max-connections-per-ip", "12"]);
+    let mut first: Vec<Connection> = (0..12).map(|_| server.connect_from("127.0.0.9")).collect();
+    for _ in 0..3 {
+        assert!(first.iter_mut().all(|connection| connection.get("/health").status == 200));
+    }
+    let more: Vec<Connection> = (0..60).map(|_| server.connect_from("127.0.0.9")).collect();
+    assert_eq!(server.connect_from("127.0.0.8").get("/health").status, 200);
+    eventually(&12, || kept(&first) + kept(&more));
+    let refused = ["connections_refused_per_ip", "connections_refused"];
+    eventually(&[60, 60], || refused.map(|name| count(&server, name)));
+    assert_eq!(kept(&first) + kept(&more), 12);
+}
+
+#[test]
+fn four_workers_together_keep_as_many_connections_as_may_be() {
+    let server = four_workers(["--max-connections", "40", "--max-connections-per-ip", "1000"]);
+    let from = |last: u8| Connection::from(loopback(last), server.tcp());
+    let mut first: Vec<Connection> = (1..=40).map(from).collect();
+    for _ in 0..3 {
+        assert!(first.iter_mut().all(|connection| connection.get("/health").status == 200));
+    }
+    let more: Vec<Connection> = (41..=200).map(from).collect();
+    eventually(&40, || kept(&first) + kept(&more));
+    announce_is_served(&server);
 }
 
 #[test]

@@ -167,14 +167,17 @@ fn a_token_is_not_looked_at_when_its_address_has_guessed_too_often() {
         command.env("MUSTER_TOKEN", TOKEN);
         Server::of(command, 1)
     };
-    let save = |client: &str, token: &str| {
+    let ask = |path: &str, client: &str, token: &str| {
         let mut connection = server.connect();
         connection.send(format!(
-            "GET /save_state HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Forwarded-For: {client}\r\n\
+            "GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Forwarded-For: {client}\r\n\
              Authorization: Bearer {token}\r\n\r\n"
         ));
         connection.reply().status
     };
+    let save = |client, token: &str| ask("/save_state", client, token);
+    assert_eq!(ask("/scrape", "203.0.113.9", "another guess at it"), 200, "a failure reason");
+    server.wait_for_log("refused cause=token from=203.0.113.9\n");
     assert_eq!(save("203.0.113.7", TOKEN), 200);
     for guess in 0..5 {
         assert_eq!(save("203.0.113.7", &format!("guess-number-{guess:04}")), 403);
