@@ -359,7 +359,7 @@ fn service(config: &Config, budget: Budget, asked: &Arc<Asked>) -> Result<Servic
 }
 
 /// The operator's token: from the variable, else from the file.
-fn token(config: &Config) -> Result<Option<Token>, String> {
+pub fn token(config: &Config) -> Result<Option<Token>, String> {
     if config.token.is_some() || config.token_file.as_os_str().is_empty() {
         return Ok(config.token.clone());
     }

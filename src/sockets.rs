@@ -7,8 +7,10 @@
 //! `listen`, passed UDP sockets instead of `udp-listen`. Where they listen is theirs to say; that
 //! `tiny_http` listens on this host alone holds for them too.
 
+use std::ffi::OsString;
 use std::io;
 use std::net::{SocketAddr, UdpSocket};
+use std::os::unix::ffi::OsStrExt as _;
 
 use listenfd::ListenFd;
 use rustix::net::sockopt;
@@ -42,6 +44,7 @@ impl Passed {
     pub fn take() -> Result<Passed, String> {
         let names = std::env::var("LISTEN_FDNAMES").unwrap_or_default();
         let mut names = names.split(':');
+        check_count(|name| std::env::var_os(name), std::process::id())?;
         let mut given = ListenFd::from_env();
         let mut passed = Passed::default();
         if given.len() > LISTEN_COUNT_MAX {
@@ -77,6 +80,19 @@ impl Passed {
         }
         Ok(())
     }
+}
+
+/// What is no number of sockets, `listenfd` takes for none. Meant for another process it is nothing
+/// to us.
+fn check_count(variable: impl Fn(&str) -> Option<OsString>, pid: u32) -> Result<(), String> {
+    let ours =
+        variable("LISTEN_PID").is_none_or(|meant| meant.is_empty() || meant == *pid.to_string());
+    let Some(text) = variable("LISTEN_FDS").filter(|_| ours) else { return Ok(()) };
+    let count = text.to_str().and_then(|text| text.parse::<usize>().ok());
+    count.map(|_| ()).ok_or_else(|| {
+        let shown = quoted(text.as_bytes());
+        format!("LISTEN_FDS: {shown}: expected the number of sockets that are passed")
+    })
 }
 
 fn check_that_it_listens(listens: rustix::io::Result<bool>) -> Result<(), String> {
@@ -183,5 +199,32 @@ fn open_both(listen: &Listen, follows: bool) -> Result<(Listener, Option<Socket>
             }
             Err(error) => return Err(socket::in_words(address, &error)),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_count_of_sockets_that_is_none_is_named_when_it_is_meant_for_us() {
+        let checked = |count: &str, pid: Option<&str>| {
+            let variable = |name: &str| match name {
+                "LISTEN_FDS" => Some(OsString::from(count)),
+                _ => pid.map(OsString::from),
+            };
+            check_count(variable, 42)
+        };
+        for pid in [None, Some(""), Some("42")] {
+            for count in ["x", "", "-1", "99999999999999999999"] {
+                let wanted = format!(
+                    "LISTEN_FDS: \"{count}\": expected the number of sockets that are passed"
+                );
+                assert_eq!(checked(count, pid), Err(wanted));
+            }
+            assert_eq!(checked("2", pid), Ok(()));
+        }
+        assert_eq!(checked("x", Some("43")), Ok(()));
+        assert_eq!(check_count(|_| None, 42), Ok(()));
     }
 }

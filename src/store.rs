@@ -36,7 +36,7 @@ use folder::{Folder, Lock, failed};
 use journal::{Entry, Journal};
 use parse::{Intake, Part, Unusable};
 
-pub use folder::readable_bytes_max;
+pub use folder::{read as read_regular, readable_bytes_max};
 pub use loaded::Loaded;
 
 /// What a tracker knows, on disk. Shared by every thread.

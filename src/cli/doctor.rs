@@ -18,20 +18,27 @@ use serde_json::json;
 
 use super::size::counted;
 use super::{Failure, Variables, print, serve, tracker_options};
+use crate::config::Config;
+use crate::serve::token;
 use finding::{Finding, Level};
 
 /// What stands below the options of `--help`.
 const MORE: &str = "\
-Give it the options or the file of the tracker, and it checks these; run it as the user that the
-tracker runs as. With URL it also asks the tracker there, as a client would, and compares the
-address that it saw: from outside your network that tells whether people can reach it.
+Give it the options or the file of the tracker, and it checks these; run it in the tracker's folder
+and as its user, or for the service of `make install` as root with the service's state: root may
+write anywhere, and that the service may write there systemd sees to at each start. With URL it
+also asks the tracker there, as a client would, and compares the address that it saw: from outside
+your network that tells whether people can reach it.
 
 Examples:
   muster doctor                                     the defaults, in this folder
-  muster doctor --config /etc/muster/muster.toml    what the service is given
+  sudo muster doctor --config /etc/muster/muster.toml \\
+      --state-file /var/lib/muster/tracker_state.json
+                                                    the service
   muster doctor http://tracker.example/announce     and whether that URL works from here
 
-Nothing is changed: a running tracker goes on undisturbed. Exit code 1 when there is a problem;
+Nothing is changed: a running tracker goes on undisturbed. Ports that are taken are connected to,
+which starts a service that waits for that (muster.socket). Exit code 1 when there is a problem;
 warnings are no problem.";
 
 /// The command and its arguments.
@@ -54,6 +61,7 @@ pub(super) fn run(given: &ArgMatches, variables: &Variables) -> Result<(), Failu
     let config = serve::load(&[given], variables).map_err(Failure::Usage)?;
     let mut findings = Vec::new();
     let urls = network::check(&config, &mut findings);
+    findings.extend(check_token(&config));
     let saved = state::check(&config, &mut findings);
     host::check(&config, saved, &mut findings);
     if let Some(url) = given.get_one::<String>("url") {
@@ -79,4 +87,17 @@ pub(super) fn run(given: &ArgMatches, variables: &Variables) -> Result<(), Failu
         print(&format!("{lines}{urls}{problems}, {warnings}\n"))?;
     }
     if problems > 0 { Err(Failure::Reported) } else { Ok(()) }
+}
+
+/// The token is read as a start would read it.
+fn check_token(config: &Config) -> Option<Finding> {
+    match token(config) {
+        Ok(token) => token.map(|_| Finding::ok("token", "there is one for the operator")),
+        Err(error) => {
+            let advice = "write a token there that the tracker's user can read, made with head -c \
+                          24 /dev/urandom | base64, or leave token-file out";
+            let text = error.split_once("; ").map_or(&*error, |(text, _)| text);
+            Some(Finding::problem("token", text, advice))
+        }
+    }
 }

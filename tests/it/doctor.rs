@@ -84,6 +84,108 @@ fn a_port_that_another_program_has_is_a_problem() {
 }
 
 #[test]
+fn a_port_on_which_nobody_answers_may_be_the_service_managers() {
+    // As systemd holds it for a service that is down.
+    let held = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = held.local_addr().expect("it is bound").to_string();
+    let folder = Folder::new();
+    let (said, code) = doctor(&address, folder.path(), &[]);
+    assert_eq!(code, Some(1), "{said}");
+    assert_says(
+        &said,
+        &format!(
+            "problem  port         cannot listen on {address}: Address already in use (os error \
+             98)\n                      -> who listens there answers nobody: if that is \
+             muster.socket, which holds the port while the service is down, systemctl start \
+             muster; if not, end that program, or choose another port with --listen\n"
+        ),
+    );
+}
+
+#[test]
+fn a_muster_on_one_address_says_nothing_about_another() {
+    let server = Server::start(&[]);
+    let folder = Folder::new();
+    let address = server.tcp();
+    let (said, code) = doctor(&format!("{address},127.0.0.2:0"), folder.path(), &[]);
+    assert_eq!(code, Some(0), "{said}");
+    assert_says(&said, &format!("ok       port         {address}: a muster serves there\n"));
+    assert_says(&said, "ok       port         127.0.0.2:0 is free\n");
+    let reached = said.lines().filter(|line| line.starts_with("ok       reach ")).count();
+    assert_eq!(reached, 4, "HTTP and UDP on both: {said}");
+}
+
+#[test]
+fn a_token_that_cannot_be_read_is_a_problem() {
+    let folder = Folder::new();
+    let token = folder.join("token");
+    let shown = token.display().to_string();
+    let advice = "write a token there that the tracker's user can read, made with head -c 24 \
+                  /dev/urandom | base64, or leave token-file out";
+    for (content, cause) in [
+        (None, "No such file or directory (os error 2)"),
+        (Some("short"), "a token has at least 16 printable characters and no space"),
+    ] {
+        if let Some(content) = content {
+            std::fs::write(&token, content).expect("it is ours to write");
+        }
+        let (said, code) = doctor("127.0.0.1:0", folder.path(), &["--token-file", &shown]);
+        assert_eq!(code, Some(1), "{said}");
+        let line = format!("problem  token        token-file {shown}: {cause}\n");
+        assert_says(&said, &format!("{line}                      -> {advice}\n"));
+    }
+    std::fs::write(&token, "0123456789abcdef").expect("it is ours to write");
+    let (said, code) = doctor("127.0.0.1:0", folder.path(), &["--token-file", &shown]);
+    assert_eq!(code, Some(0), "{said}");
+    assert_says(&said, "ok       token        there is one for the operator\n");
+}
+
+#[test]
+fn a_unix_socket_needs_its_folder_and_its_name() {
+    let folder = Folder::new();
+    let check = |path: &Path| doctor(&format!("unix:{}", path.display()), folder.path(), &[]);
+    let (said, code) = check(&folder.join("x.sock"));
+    assert_eq!(code, Some(0), "{said}");
+    assert_says(&said, "x.sock: nobody listens there\n");
+
+    let nope = folder.join("nope");
+    let (said, code) = check(&nope.join("x.sock"));
+    assert_eq!(code, Some(1), "{said}");
+    let nope = nope.display();
+    assert_says(
+        &said,
+        &format!(
+            "problem  port         unix:{nope}/x.sock: {nope} cannot be written to: No such file \
+             or directory (os error 2)\n                      -> make it: mkdir -p {nope}\n"
+        ),
+    );
+
+    let taken = folder.join("taken");
+    std::fs::write(&taken, "").expect("it is ours to write");
+    let (said, code) = check(&taken);
+    assert_eq!(code, Some(1), "{said}");
+    assert_says(
+        &said,
+        "taken: something else than a socket has that name\n                      -> take it \
+         away, or choose another path with --listen\n",
+    );
+}
+
+#[test]
+fn a_state_that_is_no_file_is_named_and_not_waited_for() {
+    let advice = "cannot read the state: it is not a regular file\n                      -> set \
+                  state-file to the path of a file, or take away what is there\n";
+    for (program, what) in [("mkdir", "a folder"), ("mkfifo", "a pipe nobody writes to")] {
+        let folder = Folder::new();
+        let made = Command::new(program).arg(folder.join("state.json")).status();
+        assert!(made.is_ok_and(|status| status.success()), "{program}");
+        let (said, code) = doctor("127.0.0.1:0", folder.path(), &[]);
+        assert_eq!(code, Some(1), "{what}: {said}");
+        assert_says(&said, advice);
+    }
+}
+
+#[test]
 fn a_running_muster_is_found_asked_and_left_alone() {
     let folder = Folder::new();
     let state = folder.join("state.json");

@@ -4,22 +4,27 @@
 //! opened for a moment, and connected to at each address: what a firewall on this host keeps from
 //! this host, it keeps from everybody. What lies between here and the clients nobody here can see.
 
-use std::io::ErrorKind;
+use std::fs;
+use std::io::{self, ErrorKind, Read as _, Write as _};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream, UdpSocket};
+use std::os::unix::fs::FileTypeExt as _;
 use std::os::unix::net::UnixStream;
+use std::path::Path;
 use std::time::Duration;
 
 use super::finding::Finding;
+use super::state::{advice_for_folder, folder_of, probe};
 use crate::addresses::{announce_urls, is_shared};
 use crate::client::http::Caller;
 use crate::client::tracker_url::{Scheme, TrackerUrl};
 use crate::client::{AddressFamily, Asker, Settings};
+use crate::clock::Clock;
 use crate::config::{Config, Listen};
 use crate::limits::CLIENT_REPLY_BYTES_MAX;
 use crate::listen::Listener;
 use crate::request::InfoHash;
 use crate::subnet::is_local;
-use crate::udp::socket::{self, Socket};
+use crate::udp::socket::{self, Buffer, Socket};
 
 /// How each tracker is asked, and how long a connection may take: they are all on this host.
 const TIMEOUT: Duration = Duration::from_secs(3);
@@ -38,8 +43,8 @@ struct Listening {
     /// Opened here; they listen until this is dropped.
     opened_http: Vec<Listener>,
     opened_udp: Vec<Socket>,
-    /// A tracker runs already.
-    runs: bool,
+    /// Where a tracker runs already, HTTP and UDP.
+    running: [Vec<SocketAddr>; 2],
 }
 
 /// Checks ports, addresses and what a proxy needs; returns the announce URLs to hand out.
@@ -48,12 +53,7 @@ pub(super) fn check(config: &Config, findings: &mut Vec<Finding>) -> Vec<String>
     for listen in &config.listen {
         match listen {
             Listen::Tcp(address) => listening.check_tcp(listen, *address, findings),
-            Listen::Unix(path) => {
-                let shown = path.display();
-                let answers = UnixStream::connect(path).is_ok();
-                let text = if answers { "a program listens there" } else { "nobody listens there" };
-                findings.push(Finding::ok("port", format!("unix:{shown}: {text}")));
-            }
+            Listen::Unix(path) => findings.push(check_unix(path)),
         }
     }
     if config.udp {
@@ -76,49 +76,64 @@ pub(super) fn check(config: &Config, findings: &mut Vec<Finding>) -> Vec<String>
 
 impl Listening {
     fn check_tcp(&mut self, listen: &Listen, address: SocketAddr, findings: &mut Vec<Finding>) {
-        if address.port() != 0 && is_muster(nearest(address)) {
-            self.runs = true;
-            self.http.push(address);
-            findings.push(Finding::ok("port", format!("{address}: a muster serves there")));
-            return;
-        }
-        match Listener::open(listen) {
+        findings.push(match Listener::open(listen) {
             Ok(listener) => {
                 self.http.extend(listener.address());
-                findings.push(Finding::ok("port", format!("{address} is free")));
                 self.opened_http.push(listener);
+                Finding::ok("port", format!("{address} is free"))
             }
-            Err(error) => findings.push(Finding::of_error("port", &error)),
-        }
+            Err(_) if is_muster(nearest(address)) => {
+                self.http.push(address);
+                self.running[0].push(address);
+                Finding::ok("port", format!("{address}: a muster serves there"))
+            }
+            Err(error) if is_silent(nearest(address)) => {
+                let Finding { text, .. } = Finding::of_error("port", &error);
+                Finding::problem("port", text, SILENT_ADVICE)
+            }
+            Err(error) => Finding::of_error("port", &error),
+        });
     }
 
     fn check_udp(&mut self, address: SocketAddr, findings: &mut Vec<Finding>) {
-        let url = format!("udp://{}", nearest(address));
-        if self.runs && answers_udp(&url).is_ok() {
-            self.udp.push(address);
-            findings.push(Finding::ok("port", format!("udp {address}: a tracker serves there")));
-            return;
-        }
-        match Socket::open(address) {
+        findings.push(match Socket::open(address) {
             Ok(socket) => {
                 self.udp.push(socket.address());
-                findings.push(Finding::ok("port", format!("udp {address} is free")));
                 self.opened_udp.push(socket);
+                Finding::ok("port", format!("udp {address} is free"))
+            }
+            Err(_) if answers_udp(&format!("udp://{}", nearest(address))).is_ok() => {
+                self.udp.push(address);
+                self.running[1].push(address);
+                Finding::ok("port", format!("udp {address}: a tracker serves there"))
             }
             Err(error) => {
-                findings.push(Finding::of_error("port", &socket::in_words(address, &error)));
+                let mut taken = Finding::of_error("port", &socket::in_words(address, &error));
+                if error.kind() == ErrorKind::AddrInUse {
+                    taken.advice += "; if muster.socket holds it: systemctl start muster";
+                }
+                taken
             }
-        }
+        });
     }
 
     /// Whether this host reaches itself at an announce URL.
     fn reach(&self, url: &str) -> Finding {
-        let reached = match TrackerUrl::parse(url) {
-            Ok(parsed) if self.runs && parsed.scheme == Scheme::Udp => answers_udp(url),
-            Ok(parsed) if self.runs => answers_http(&parsed),
-            Ok(parsed) => connects(&parsed),
-            Err(error) => Err(error),
-        };
+        let reached = TrackerUrl::parse(url).and_then(|parsed| {
+            let ip = parsed.host.parse::<IpAddr>().map_err(|_| "no address".to_owned())?;
+            let address = SocketAddr::new(ip, parsed.port);
+            let [http, udp] = &self.running;
+            let serves = |own: &SocketAddr| takes(*own, address);
+            match parsed.scheme {
+                Scheme::Udp if udp.iter().any(serves) => answers_udp(url),
+                Scheme::Udp => self.receives(address),
+                _ if http.iter().any(serves) => answers_http(&parsed),
+                _ => {
+                    let connected = TcpStream::connect_timeout(&address, TIMEOUT);
+                    connected.map(|_| ()).map_err(|error| error.to_string())
+                }
+            }
+        });
         match reached {
             Ok(()) => Finding::ok("reach", format!("{url} is reached from this host")),
             Err(error) => Finding::problem(
@@ -128,6 +143,63 @@ impl Listening {
             ),
         }
     }
+
+    /// Whether a packet to this address arrives at the socket that was opened here for it. What
+    /// others send meanwhile is no answer.
+    fn receives(&self, address: SocketAddr) -> Result<(), String> {
+        let opened = self.opened_udp.iter().find(|socket| takes(socket.address(), address));
+        let socket = opened.ok_or("nothing listens there")?;
+        let any = if address.is_ipv4() { "0.0.0.0:0" } else { "[::]:0" };
+        let sent = std::array::from_fn::<u8, 16, _>(|_| fastrand::u8(..));
+        let asked = UdpSocket::bind(any).and_then(|own| own.send_to(&sent, address));
+        asked.map_err(|error| error.to_string())?;
+        let (clock, millis) = (Clock::new(), TIMEOUT.as_millis() as u64);
+        let deadline = clock.millis() + millis;
+        let mut buffer = Buffer::new(sent.len() + 1);
+        while let Some(left) = deadline.checked_sub(clock.millis()).filter(|left| *left > 0) {
+            let came = socket.wait_at_most(left).and_then(|()| socket.receive(&mut buffer));
+            match came.map_err(|error| error.to_string())? {
+                Some(received) if buffer.packet(received.length) == sent => return Ok(()),
+                _ => {}
+            }
+        }
+        Err("what is sent there does not arrive".to_owned())
+    }
+}
+
+/// What to do about a port that is taken by somebody who says nothing.
+const SILENT_ADVICE: &str = "who listens there answers nobody: if that is muster.socket, which \
+    holds the port while the service is down, systemctl start muster; if not, end that program, or \
+    choose another port with --listen";
+
+/// A Unix socket is made in its folder; one that is left over is taken away by a start.
+fn check_unix(path: &Path) -> Finding {
+    let shown = path.display();
+    if UnixStream::connect(path).is_ok() {
+        return Finding::ok("port", format!("unix:{shown}: a program listens there"));
+    }
+    if fs::symlink_metadata(path).is_ok_and(|file| !file.file_type().is_socket()) {
+        let text = format!("unix:{shown}: something else than a socket has that name");
+        return Finding::problem(
+            "port",
+            text,
+            "take it away, or choose another path with --listen",
+        );
+    }
+    let folder = folder_of(path);
+    match probe(&folder) {
+        Ok(()) => Finding::ok("port", format!("unix:{shown}: nobody listens there")),
+        Err(error) => {
+            let advice = advice_for_folder(&folder, &error, "listen");
+            let text = format!("unix:{shown}: {} cannot be written to: {error}", folder.display());
+            Finding::problem("port", text, advice)
+        }
+    }
+}
+
+/// Whether what is sent to `address` arrives at a socket on `own`.
+fn takes(own: SocketAddr, address: SocketAddr) -> bool {
+    own.port() == address.port() && (own.ip().is_unspecified() || own.ip() == address.ip())
 }
 
 /// An address at which this host reaches what listens on `address`.
@@ -162,21 +234,16 @@ fn answers_udp(url: &str) -> Result<(), String> {
     told.map(|_| ()).map_err(|failure| failure.text)
 }
 
-/// Connects to a socket that was opened here. For UDP nobody has to answer: that sending is
-/// refused is what a rule of the firewall looks like.
-fn connects(url: &TrackerUrl) -> Result<(), String> {
-    let ip: IpAddr = url.host.parse().map_err(|_| "no address".to_owned())?;
-    let address = SocketAddr::new(ip, url.port);
-    if url.scheme != Scheme::Udp {
-        let connected = TcpStream::connect_timeout(&address, TIMEOUT);
-        return connected.map(|_| ()).map_err(|error| error.to_string());
-    }
-    let any = if ip.is_ipv4() { "0.0.0.0:0" } else { "[::]:0" };
-    let sent = UdpSocket::bind(any).and_then(|socket| socket.send_to(b"", address));
-    match sent {
-        Err(error) if error.kind() != ErrorKind::Interrupted => Err(error.to_string()),
-        _ => Ok(()),
-    }
+/// Whether a connection there is made, or waits to be, and a request gets no reply.
+fn is_silent(address: SocketAddr) -> bool {
+    let waited =
+        |error: &io::Error| matches!(error.kind(), ErrorKind::TimedOut | ErrorKind::WouldBlock);
+    let asked = TcpStream::connect_timeout(&address, TIMEOUT).and_then(|mut connection| {
+        connection.set_read_timeout(Some(TIMEOUT))?;
+        connection.write_all(b"GET / HTTP/1.0\r\n\r\n")?;
+        connection.read(&mut [0])
+    });
+    asked.is_err_and(|error| waited(&error))
 }
 
 fn host_of(url: &str) -> Option<IpAddr> {
@@ -318,6 +385,20 @@ mod tests {
                     host reaches it\n                      -> have a reverse proxy pass requests \
                     on, or listen where others reach it\n";
         assert_eq!(judged(&["127.0.0.1", "::1"]), [text]);
+    }
+
+    #[test]
+    fn what_is_sent_to_a_socket_is_told_from_what_others_send() {
+        let socket = Socket::open(([127, 0, 0, 1], 0).into()).expect("a free port");
+        let address = socket.address();
+        let other = UdpSocket::bind("127.0.0.1:0").expect("a free port");
+        for packet in [&b""[..], &[7; 16], &[7; 100]] {
+            other.send_to(packet, address).expect("loopback takes it");
+        }
+        let listening = Listening { opened_udp: vec![socket], ..Listening::default() };
+        assert_eq!(listening.receives(address), Ok(()));
+        let elsewhere = SocketAddr::from(([127, 0, 0, 2], address.port()));
+        assert_eq!(listening.receives(elsewhere), Err("nothing listens there".to_owned()));
     }
 
     fn proxies(flags: &[(&str, &str)]) -> Vec<(&'static str, Level)> {

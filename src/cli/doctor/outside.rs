@@ -9,10 +9,11 @@ use std::net::IpAddr;
 use super::finding::Finding;
 use super::network::settings;
 use crate::addresses::host_addresses;
-use crate::client::Asker;
 use crate::client::answer::Answer;
+use crate::client::http::unknown_host;
 use crate::client::question::Announce;
 use crate::client::tracker_url::{Scheme, TrackerUrl};
+use crate::client::{AddressFamily, Asker};
 use crate::request::{Event, InfoHash, PeerId};
 use crate::subnet::is_local;
 
@@ -34,16 +35,16 @@ pub(super) fn check(url: &str, findings: &mut Vec<Finding>) -> Result<(), String
     };
     let own = host_addresses();
     let told = Asker::new(&url, settings()).and_then(|mut asker| asker.announce(&announce, &own));
-    let answer = told.map_err(|failure| failure.text).and_then(|told| {
-        told.answer.map_err(|error| format!("{url}: {error}; is this the announce URL?"))
-    });
+    let wrong_url = "see whether this is the announce URL: a muster prints its own when it starts";
+    let answer = match told {
+        Err(failure) => {
+            let advice = advice_to_reach(&url, &failure.text, failure.may_pass);
+            Err((failure.text, advice))
+        }
+        Ok(told) => told.answer.map_err(|error| (format!("{url}: {error}"), wrong_url)),
+    };
     findings.push(match answer {
-        Err(error) => Finding::problem(
-            "url",
-            error,
-            "see whether firewalls and the router between here and there let the port through, TCP \
-             for http and UDP for udp",
-        ),
+        Err((error, advice)) => Finding::problem("url", error, advice),
         Ok(Answer::Announced(announced)) => judge_seen(&url, announced.external_ip, &own),
         Ok(_) => Finding::warning(
             "url",
@@ -52,6 +53,19 @@ pub(super) fn check(url: &str, findings: &mut Vec<Finding>) -> Result<(), String
         ),
     });
     Ok(())
+}
+
+/// What to do about a tracker that could not be asked.
+fn advice_to_reach(url: &TrackerUrl, text: &str, may_pass: bool) -> &'static str {
+    if text.ends_with(&unknown_host(url, AddressFamily::Any)) {
+        "see whether the URL is typed right, and whether the name has an address yet: getent hosts \
+         NAME"
+    } else if may_pass {
+        "see whether firewalls and the router between here and there let the port through, TCP \
+         for http and UDP for udp"
+    } else {
+        "see whether the URL is right: its scheme, its port, and for https the certificate"
+    }
 }
 
 /// What follows from the address that the tracker saw.
@@ -85,6 +99,20 @@ fn judge_seen(url: &TrackerUrl, seen: Option<IpAddr>, own: &[IpAddr]) -> Finding
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_to_do_about_a_url_goes_by_why_it_was_not_asked() {
+        let url = TrackerUrl::parse("notaurl").expect("a URL");
+        let unknown = format!("{url}: {}", unknown_host(&url, AddressFamily::Any));
+        for (text, may_pass, wanted) in [
+            (&*unknown, true, "see whether the URL is typed right, and whether the name has "),
+            ("x: connection refused", true, "see whether firewalls and the router between "),
+            ("x: what answers there does not speak HTTP", false, "see whether the URL is right: "),
+        ] {
+            let advice = advice_to_reach(&url, text, may_pass);
+            assert!(advice.starts_with(wanted), "{text}: {advice}");
+        }
+    }
 
     #[test]
     fn an_address_that_is_a_proxys_is_a_problem() {

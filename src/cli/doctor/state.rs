@@ -16,13 +16,16 @@ use super::finding::Finding;
 use crate::clock::{Clock, unix_time};
 use crate::config::Config;
 use crate::limits::TRACKED_COUNT_MAX;
-use crate::store::read_state;
+use crate::store::{read_regular, read_state, readable_bytes_max};
 use crate::tracker::{Tolerance, Tracker, TrackerLimits};
 
 /// A file larger than this is not read through: it would take seconds.
 const READ_BYTES_MAX: u64 = 256 * 1024 * 1024;
 /// Room for journals, and for a state that grows.
 const SPARE_BYTES: u64 = 64 * 1024 * 1024;
+
+/// Where the service of `make install` keeps its state: `StateDirectory` of its unit.
+const SERVICE_FOLDER: &str = "/var/lib/muster";
 
 /// Checks the state's folder and file; returns when the state was saved last.
 pub(super) fn check(config: &Config, findings: &mut Vec<Finding>) -> Option<SystemTime> {
@@ -35,6 +38,7 @@ pub(super) fn check(config: &Config, findings: &mut Vec<Finding>) -> Option<Syst
         ));
         return None;
     }
+    findings.extend(judge_place(path, Path::new(SERVICE_FOLDER)));
     // The files beside the state are beside what a symlink leads to.
     let path = fs::canonicalize(path).unwrap_or_else(|_| path.clone());
     let folder = folder_of(&path);
@@ -48,13 +52,29 @@ pub(super) fn check(config: &Config, findings: &mut Vec<Finding>) -> Option<Syst
     saved
 }
 
-fn folder_of(path: &Path) -> PathBuf {
+/// The state of a service lies elsewhere than in the folder from which somebody asks about it.
+fn judge_place(path: &Path, service: &Path) -> Option<Finding> {
+    // Others than root see that folder alone, not what is in it.
+    if path.is_absolute() || path.exists() || fs::symlink_metadata(service).is_err() {
+        return None;
+    }
+    let (shown, state) = (path.display(), service.join(path));
+    let (service, state) = (service.display(), state.display());
+    Some(Finding::warning(
+        "state",
+        format!("{shown} is not in this folder, and {service} is there, a service's folder"),
+        format!("to check the service's, as root: --state-file {state}"),
+    ))
+}
+
+/// The folder that a file is in.
+pub(super) fn folder_of(path: &Path) -> PathBuf {
     let folder = path.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new("."));
     fs::canonicalize(folder).unwrap_or_else(|_| folder.to_owned())
 }
 
 /// Writes a file as a save would, and removes it.
-fn probe(folder: &Path) -> io::Result<()> {
+pub(super) fn probe(folder: &Path) -> io::Result<()> {
     let path = folder.join(format!(".muster-doctor-{}", std::process::id()));
     let mut file = OpenOptions::new().write(true).create_new(true).open(&path)?;
     let written = file.write_all(&[0; 4096]).and_then(|()| file.sync_all());
@@ -67,12 +87,17 @@ fn judge_folder(folder: &Path, probed: io::Result<()>) -> Finding {
     let Err(error) = probed else {
         return Finding::ok("folder", format!("{shown} can be written to"));
     };
-    let advice = match error.kind() {
-        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => "make room there".to_owned(),
-        ErrorKind::NotFound => format!("make it: mkdir -p {shown}"),
-        _ => "let the tracker's user write there, or set state-file to another place".to_owned(),
-    };
+    let advice = advice_for_folder(folder, &error, "state-file");
     Finding::problem("folder", format!("{shown} cannot be written to: {error}"), advice)
+}
+
+/// What to do about a folder that takes no files, which this option names.
+pub(super) fn advice_for_folder(folder: &Path, error: &io::Error, option: &str) -> String {
+    match error.kind() {
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => "make room there".to_owned(),
+        ErrorKind::NotFound => format!("make it: mkdir -p {}", folder.display()),
+        _ => format!("let the tracker's user write there, or set {option} to another place"),
+    }
 }
 
 /// A save writes the new file beside the old one, and keeps the one before.
@@ -94,16 +119,21 @@ fn check_file(path: &Path, size: u64) -> (Finding, Option<SystemTime>) {
     if matches!(&saved, Err(error) if error.kind() == ErrorKind::NotFound) {
         return (Finding::ok("state", format!("{shown} is not there yet: a fresh start")), None);
     }
-    if size > READ_BYTES_MAX {
+    if size > READ_BYTES_MAX && size <= readable_bytes_max() {
         let text = format!("{shown} has {}, too much to read it through here", bytes(size));
         return (Finding::ok("state", text), saved.ok());
     }
-    let content = match fs::read(path) {
-        Ok(content) => content,
+    let content = match read_regular(path, readable_bytes_max()) {
+        Ok(content) => content.unwrap_or_default(),
         Err(error) => {
-            let text = format!("{shown} cannot be read: {error}");
-            let advice = "let the tracker's user read it";
-            return (Finding::problem("state", text, advice), saved.ok());
+            let advice = if fs::metadata(path).is_ok_and(|file| !file.is_file()) {
+                "set state-file to the path of a file, or take away what is there"
+            } else if size > READ_BYTES_MAX {
+                "run the tracker on a host with more memory"
+            } else {
+                "let the tracker's user read it"
+            };
+            return (Finding::problem("state", error, advice), saved.ok());
         }
     };
     let tolerance = Tolerance { first_digits: 0, last_digits: 0, same_digits: 40 };
@@ -157,6 +187,27 @@ mod tests {
             let text = format!("/var/lib/muster cannot be written to: {cause}");
             assert_eq!(judged(kind), Finding::problem("folder", text, advice));
         }
+    }
+
+    #[test]
+    fn a_state_that_is_not_here_may_be_the_services() {
+        let service = std::env::temp_dir();
+        let path = Path::new("no_such_state.json");
+        let shown = service.display();
+        assert_eq!(
+            judge_place(path, &service),
+            Some(Finding::warning(
+                "state",
+                format!(
+                    "no_such_state.json is not in this folder, and {shown} is there, a service's \
+                     folder"
+                ),
+                format!("to check the service's, as root: --state-file {shown}/no_such_state.json"),
+            ))
+        );
+        assert_eq!(judge_place(path, &service.join("no_such_folder")), None);
+        assert_eq!(judge_place(&service.join(path), &service), None);
+        assert_eq!(judge_place(Path::new("Cargo.toml"), &service), None, "it is here");
     }
 
     #[test]

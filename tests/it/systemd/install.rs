@@ -121,7 +121,10 @@ fn install_puts_every_file_in_its_place_and_uninstall_takes_exactly_these_away()
     let unit = concat!(env!("CARGO_MANIFEST_DIR"), "/dist/systemd/muster.service");
     same("usr/local/lib/systemd/system/muster.service", unit);
 
-    // Once more changes nothing, and what was noted of folders is not forgotten.
+    // The service does not start without its configuration.
+    std::fs::remove_file(system.path("etc/muster/muster.toml")).expect("it was installed");
+    // Once more puts it back and changes nothing else, and what was noted of folders is not
+    // forgotten.
     system.make_here("install", &[]);
     assert_eq!(system.listing(), after);
     assert_eq!(system.make_here("uninstall", &[]), "");

@@ -8,6 +8,7 @@ use std::io::ErrorKind;
 use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::{UnixDatagram, UnixListener, UnixStream};
+use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
@@ -138,6 +139,16 @@ fn sockets_for_another_process_are_not_taken() {
     assert_eq!(server.wait().code(), Some(0));
     let own = server.stdout();
     assert!(!own.contains(&address.to_string()), "{own}");
+}
+
+#[test]
+fn a_count_that_is_no_number_is_refused_by_name() {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_muster"));
+    command.args(["serve", "--listen", "127.0.0.1:0"]).env("LISTEN_FDS", "x");
+    let mut failed = Server::launch(command);
+    assert_eq!(failed.wait().code(), Some(1));
+    let wanted = "LISTEN_FDS: \"x\": expected the number of sockets that are passed\n";
+    assert!(failed.stderr().ends_with(wanted), "{}", failed.stderr());
 }
 
 #[test]
