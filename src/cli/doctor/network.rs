@@ -126,7 +126,7 @@ impl Listening {
             let serves = |own: &SocketAddr| takes(*own, address);
             match parsed.scheme {
                 Scheme::Udp if udp.iter().any(serves) => answers_udp(url),
-                Scheme::Udp => self.receives(address),
+                Scheme::Udp => self.receives(address, TIMEOUT),
                 _ if http.iter().any(serves) => answers_http(&parsed),
                 _ => {
                     let connected = TcpStream::connect_timeout(&address, TIMEOUT);
@@ -146,15 +146,15 @@ impl Listening {
 
     /// Whether a packet to this address arrives at the socket that was opened here for it. What
     /// others send meanwhile is no answer.
-    fn receives(&self, address: SocketAddr) -> Result<(), String> {
+    fn receives(&self, address: SocketAddr, wait: Duration) -> Result<(), String> {
         let opened = self.opened_udp.iter().find(|socket| takes(socket.address(), address));
         let socket = opened.ok_or("nothing listens there")?;
         let any = if address.is_ipv4() { "0.0.0.0:0" } else { "[::]:0" };
         let sent = std::array::from_fn::<u8, 16, _>(|_| fastrand::u8(..));
         let asked = UdpSocket::bind(any).and_then(|own| own.send_to(&sent, address));
         asked.map_err(|error| error.to_string())?;
-        let (clock, millis) = (Clock::new(), TIMEOUT.as_millis() as u64);
-        let deadline = clock.millis() + millis;
+        let clock = Clock::new();
+        let deadline = clock.millis() + wait.as_millis() as u64;
         let mut buffer = Buffer::new(sent.len() + 1);
         while let Some(left) = deadline.checked_sub(clock.millis()).filter(|left| *left > 0) {
             let came = socket.wait_at_most(left).and_then(|()| socket.receive(&mut buffer));
@@ -396,9 +396,26 @@ mod tests {
             other.send_to(packet, address).expect("loopback takes it");
         }
         let listening = Listening { opened_udp: vec![socket], ..Listening::default() };
-        assert_eq!(listening.receives(address), Ok(()));
+        assert_eq!(listening.receives(address, TIMEOUT), Ok(()));
+        let socket = &listening.opened_udp[0];
+        socket.wait_at_most(1).expect("a socket");
+        let left = socket.receive(&mut Buffer::new(1)).expect("a socket");
+        assert!(left.is_none(), "ours came last: {left:?}");
         let elsewhere = SocketAddr::from(([127, 0, 0, 2], address.port()));
-        assert_eq!(listening.receives(elsewhere), Err("nothing listens there".to_owned()));
+        let nobody = Err("nothing listens there".to_owned());
+        assert_eq!(listening.receives(elsewhere, TIMEOUT), nobody);
+    }
+
+    #[test]
+    fn a_packet_that_is_dropped_on_its_way_is_missed() {
+        let deaf = UdpSocket::bind("127.0.0.1:0").expect("a free port");
+        // It takes in what comes from there alone, and drops the rest as a firewall would.
+        deaf.connect("127.0.0.3:9").expect("an address");
+        let address = deaf.local_addr().expect("it is bound");
+        let socket = Socket::passed(deaf).expect("a socket");
+        let listening = Listening { opened_udp: vec![socket], ..Listening::default() };
+        let dropped = Err("what is sent there does not arrive".to_owned());
+        assert_eq!(listening.receives(address, Duration::from_millis(20)), dropped);
     }
 
     fn proxies(flags: &[(&str, &str)]) -> Vec<(&'static str, Level)> {
