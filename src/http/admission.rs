@@ -29,6 +29,8 @@ pub struct ConnectionLimits {
 #[derive(Debug)]
 pub struct Admission {
     limits: ConnectionLimits,
+    /// What each worker would keep if all kept equally many.
+    share: usize,
     /// Changed under the lock of `by_user` alone.
     open: AtomicU32,
     by_user: Mutex<HashMap<IpAddr, u32>>,
@@ -51,11 +53,12 @@ pub enum Full {
 }
 
 impl Admission {
-    /// Nobody is there yet.
+    /// Nobody is there yet; for so many workers, one at least.
     #[must_use]
-    pub fn new(limits: ConnectionLimits) -> Arc<Admission> {
+    pub fn new(limits: ConnectionLimits, workers: usize) -> Arc<Admission> {
+        let share = limits.connections_max as usize / workers.max(1);
         let by_user = Mutex::new(HashMap::new());
-        Arc::new(Admission { limits, open: AtomicU32::new(0), by_user })
+        Arc::new(Admission { limits, share, open: AtomicU32::new(0), by_user })
     }
 
     /// Counts one more connection in; `None` is nobody in particular, who has no bound of his own.
@@ -83,6 +86,14 @@ impl Admission {
     #[must_use]
     pub fn is_over(&self) -> bool {
         self.open.load(Ordering::Relaxed) > self.limits.connections_max
+    }
+
+    /// Whether a worker that keeps `own` of the connections has to close one: there are more than
+    /// there may be, and it has more than its share of them. Where there are too many some worker
+    /// has; one with few keeps them, which may have come a moment ago.
+    #[must_use]
+    pub fn has_to_go(&self, own: usize) -> bool {
+        own > self.share && self.is_over()
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<IpAddr, u32>> {
@@ -117,7 +128,7 @@ mod tests {
 
     #[test]
     fn each_user_has_a_bound_and_so_have_all_together() {
-        let admission = Admission::new(ConnectionLimits { connections_max: 4, per_ip_max: 2 });
+        let admission = Admission::new(ConnectionLimits { connections_max: 4, per_ip_max: 2 }, 1);
         let admit = |user| admission.admit(user);
         let first = admit(Some(user(1))).expect("room");
         let _others = [admit(Some(user(1))), admit(Some(user(2))), admit(None)]
@@ -132,17 +143,19 @@ mod tests {
 
     #[test]
     fn a_few_more_than_the_bound_are_let_in_and_have_to_go() {
-        let admission = Admission::new(ConnectionLimits { connections_max: 32, per_ip_max: 99 });
+        let admission = Admission::new(ConnectionLimits { connections_max: 32, per_ip_max: 99 }, 4);
         let mut seats: Vec<_> = (0..34).map(|_| admission.admit(None).expect("room")).collect();
         assert_eq!(admission.admit(None).expect_err("34 of 32"), Full::OfAll);
         assert!(admission.is_over());
+        assert_eq!([0, 8, 9, 34].map(|own| admission.has_to_go(own)), [false, false, true, true]);
         seats.truncate(32);
         assert!(!admission.is_over());
     }
 
     #[test]
     fn users_without_connections_are_forgotten() {
-        let admission = Admission::new(ConnectionLimits { connections_max: 1000, per_ip_max: 2 });
+        let admission =
+            Admission::new(ConnectionLimits { connections_max: 1000, per_ip_max: 2 }, 1);
         let seats: Vec<_> =
             (0..250).map(|host| admission.admit(Some(user(host))).expect("room")).collect();
         drop(seats);

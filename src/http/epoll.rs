@@ -84,7 +84,7 @@ impl Engine {
         let handover = Handover::start(service)?;
         let stop_at = AtomicU64::new(u64::MAX);
         let wait_millis_max = rounds.wait_millis_max();
-        let admission = Admission::new(limits);
+        let admission = Admission::new(limits, workers);
         let wakers = Wakers::new(workers).map_err(failed)?;
         let shared = Shared { listeners, handover, stop_at, wait_millis_max, admission, wakers };
         let mut engine = Engine { shared: Arc::new(shared), workers: Vec::new() };
@@ -195,7 +195,7 @@ impl Worker {
     /// What is due by the clock.
     fn keep_time(&mut self) {
         self.close_overdue();
-        self.thin_out();
+        self.thin_out(0);
         if self.accept_at.is_some_and(|at| at <= self.now) {
             self.accept_at = None;
             let _ = self.begin_accepting();
@@ -365,7 +365,8 @@ impl Worker {
                 self.shared.admission.admit(user).ok()?
             }
         };
-        if self.shared.admission.is_over() && !self.thin_out() {
+        self.thin_out(1);
+        if self.shared.admission.is_over() {
             self.shared.wakers.wake();
         }
         Some(seat)
@@ -381,13 +382,12 @@ impl Worker {
         self.table.longest_waiting(HTTP_OWN_SEARCH_MAX, own)
     }
 
-    /// Closes what waits longest until there are no more than there may be; whether that is so.
-    fn thin_out(&mut self) -> bool {
-        while self.shared.admission.is_over() {
-            let Some(token) = self.table.most_dispensable() else { return false };
+    /// Closes what waits longest, while this worker has to; `coming` are those it will keep too.
+    fn thin_out(&mut self, coming: usize) {
+        while self.shared.admission.has_to_go(self.table.len() + coming) {
+            let Some(token) = self.table.most_dispensable() else { return };
             self.give_up(token);
         }
-        true
     }
 
     /// Closes a connection to make room.

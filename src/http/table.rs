@@ -135,10 +135,16 @@ impl Table {
         Table { slots: Vec::new(), free: Vec::new(), queues: [empty; Phase::ALL.len()] }
     }
 
+    /// How many there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.slots.len() - self.free.len()
+    }
+
     /// Whether there is none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.free.len() == self.slots.len()
+        self.len() == 0
     }
 
     /// Keeps a connection; returns its token.
