@@ -410,7 +410,8 @@ mod tests {
     fn a_packet_that_is_dropped_on_its_way_is_missed() {
         let deaf = UdpSocket::bind("127.0.0.1:0").expect("a free port");
         // It takes in what comes from there alone, and drops the rest as a firewall would.
-        deaf.connect("127.0.0.3:9").expect("an address");
+        let other = UdpSocket::bind("127.0.0.1:0").expect("a free port");
+        deaf.connect(other.local_addr().expect("it is bound")).expect("an address");
         let address = deaf.local_addr().expect("it is bound");
         let socket = Socket::passed(deaf).expect("a socket");
         let listening = Listening { opened_udp: vec![socket], ..Listening::default() };
