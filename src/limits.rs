@@ -160,8 +160,14 @@ pub const HTTP_WRITE_MILLIS_MAX: u64 = 10_000;
 /// After an error reply, what the client still sends is read and dropped for this long, so that the
 /// reply is not lost to a connection reset.
 pub const HTTP_DRAIN_MILLIS_MAX: u64 = 2_000;
+/// Descriptors that connections leave alone: the state file, the one before, its journals and lock,
+/// and what was just accepted.
+pub const DESCRIPTORS_SPARE: u64 = 12;
+/// Those of a worker: its epoll and what wakes it.
+pub const WORKER_DESCRIPTORS: u64 = 2;
 /// Connections kept open at once when the operator does not say: this, or 3/4 of the descriptor
-/// limit if that is less. Most announces never count: they are answered and closed at once.
+/// limit if that is less, or what is left beside files and listeners. Most announces never count:
+/// they are answered and closed at once.
 pub const HTTP_CONNECTIONS_MAX_DEFAULT: u32 = 8192;
 /// Connections kept open at once from one IPv4 address or IPv6 /64.
 pub const HTTP_CONNECTIONS_PER_IP_DEFAULT: u32 = 128;

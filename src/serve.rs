@@ -22,7 +22,8 @@ use crate::http::{Service, Settings, tiny};
 #[cfg(target_os = "linux")]
 use crate::http::{admission::ConnectionLimits, epoll};
 use crate::limits::{
-    STOP_MILLIS_MAX, UDP_RECEIVE_BUFFER_BYTES, UDP_SEND_BUFFER_BYTES, WORKERS_MAX,
+    DESCRIPTORS_SPARE, STOP_MILLIS_MAX, UDP_RECEIVE_BUFFER_BYTES, UDP_SEND_BUFFER_BYTES,
+    WORKER_DESCRIPTORS, WORKERS_MAX,
 };
 use crate::listen::Listener;
 use crate::log;
@@ -407,9 +408,19 @@ fn workers(asked: u32) -> usize {
 }
 
 /// The bounds, those on connections by default a share of the descriptors, since files and the
-/// listeners need some too.
+/// listeners, which are open by now, need some too.
 fn budget(config: &Config, descriptors: u64) -> Budget {
-    let share = u32::try_from(descriptors / 4 * 3).unwrap_or(u32::MAX);
+    let taken = descriptors::open_count()
+        + workers(config.workers) as u64 * WORKER_DESCRIPTORS
+        + DESCRIPTORS_SPARE;
+    let (usual, left) = (descriptors / 4 * 3, descriptors.saturating_sub(taken).max(1));
+    if left < usual {
+        log::warn(format_args!(
+            "this process may open {descriptors} descriptors, of which {left} are left for \
+             connections: raise the limit (ulimit -n, LimitNOFILE)"
+        ));
+    }
+    let share = u32::try_from(usual.min(left)).unwrap_or(u32::MAX);
     let asked = config.max_connections;
     if asked > share {
         log::warn(format_args!(

@@ -2,7 +2,7 @@
 
 use muster::http::body::read;
 use muster::http::head::{Body, Problem};
-use muster::limits::HTTP_BODY_BYTES_MAX;
+use muster::limits::{HTTP_BODY_BYTES_MAX, HTTP_CHUNK_LINE_BYTES_MAX};
 
 /// Holds what is said above, of the bytes as chunks and as a body of a length.
 pub fn check(bytes: &[u8]) {
@@ -13,6 +13,8 @@ pub fn check(bytes: &[u8]) {
         }
         if let Ok(body) = whole {
             assert!(body.len() <= bytes.len().min(HTTP_BODY_BYTES_MAX));
+            let line = bytes.windows(2).position(|pair| pair == b"\r\n");
+            assert!(framing != Body::Chunked || line <= Some(HTTP_CHUNK_LINE_BYTES_MAX));
         }
     }
 }

@@ -3,6 +3,10 @@
 //! `make fuzz` writes them to files that libFuzzer reads; the ordinary tests take them from here.
 //! What fuzzing has found stands in `FOUND`, so that no finding ever comes back.
 
+use muster::limits::{
+    BENCODE_DEPTH_MAX, HTTP_BODY_BYTES_MAX, HTTP_CHUNK_LINE_BYTES_MAX, HTTP_HEAD_BYTES_MAX,
+};
+
 /// One line a client: its name, a space, the query of its announce.
 const QUERIES: &str = include_str!("../../tests/vectors/announce_queries.txt");
 /// Packets by name, a field a line: its offset, its bytes in hex, what it is.
@@ -71,6 +75,41 @@ pub fn seeds() -> Vec<(&'static str, Vec<u8>)> {
         states.chain(bencode).chain(torrents).chain(OTHERS.iter().chain(FOUND).copied())
     {
         add(target, bytes);
+    }
+    seeds.extend(at_bounds());
+    seeds
+}
+
+/// What lies below a bound, on it and beyond: heads, bodies, nesting; paths out of a torrent.
+fn at_bounds() -> Vec<(&'static str, Vec<u8>)> {
+    let mut seeds: Vec<(&str, Vec<u8>)> = Vec::new();
+    let max = HTTP_HEAD_BYTES_MAX;
+    for length in [max - 1, max, max + 1, 2 * max] {
+        let mut head = b"GET / HTTP/1.1\r\nHost: t\r\nX: ".to_vec();
+        head.resize(length - 4, b'x');
+        seeds.push(("head", head.clone()));
+        seeds.push(("head", [&head[..], b"\r\n\r\n"].concat()));
+        let line = format!("GET /{:x<1$} HTTP/1.1\r\nHost: t\r\n\r\n", "", length - 27);
+        seeds.push(("head", line.into_bytes()));
+    }
+    let max = HTTP_BODY_BYTES_MAX;
+    for length in [max, max + 1] {
+        let body = [format!("{length:x}\r\n").into_bytes(), vec![b'x'; length]];
+        seeds.push(("body", [&body.concat()[..], b"\r\n0\r\n\r\n"].concat()));
+    }
+    for length in [HTTP_CHUNK_LINE_BYTES_MAX, HTTP_CHUNK_LINE_BYTES_MAX + 1] {
+        let line = format!("5;{:x<1$}\r\nhello\r\n0\r\n\r\n", "", length - 2);
+        seeds.push(("body", line.into_bytes()));
+    }
+    for depth in [BENCODE_DEPTH_MAX, BENCODE_DEPTH_MAX + 1, 2 * BENCODE_DEPTH_MAX] {
+        seeds.push(("bencode", ["l".repeat(depth), "e".repeat(depth)].concat().into_bytes()));
+    }
+    for path in ["2:..", "1:.", "0:", "4:/etc", "4:a/..", "3:a\0b"] {
+        let (files, rest) = ("d4:infod5:filesld6:lengthi1e4:pathl", "12:piece lengthi16384e");
+        let pieces = "6:pieces20:aaaaaaaaaaaaaaaaaaaaee";
+        let inside = format!("{files}{path}1:aeee4:name1:n{rest}{pieces}");
+        let name = format!("d4:infod6:lengthi1e4:name{path}{rest}{pieces}");
+        seeds.extend([inside, name].map(|torrent| ("metainfo", torrent.into_bytes())));
     }
     seeds
 }

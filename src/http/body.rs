@@ -139,7 +139,9 @@ type Line<'a> = (&'a [u8], &'a [u8]);
 /// The first line; `None` while it has not ended.
 fn take_line(bytes: &[u8]) -> Result<Option<Line<'_>>, Problem> {
     let Some(end) = bytes.windows(2).position(|pair| pair == b"\r\n") else {
-        return if bytes.len() > HTTP_CHUNK_LINE_BYTES_MAX { Err(bad_chunk()) } else { Ok(None) };
+        // The first byte of its end may be there already.
+        let waits = bytes.len() <= HTTP_CHUNK_LINE_BYTES_MAX + 1;
+        return if waits { Ok(None) } else { Err(bad_chunk()) };
     };
     if end > HTTP_CHUNK_LINE_BYTES_MAX {
         return Err(bad_chunk());

@@ -12,7 +12,6 @@ use crate::connection::Connection;
 use crate::crowd::{Crowd, Manner};
 use crate::harness::Server;
 use crate::honest::announce_once;
-use crate::tracker::Tracker;
 
 const DESCRIPTORS: u32 = 256;
 const CLIENTS: usize = 1_000;
@@ -24,7 +23,7 @@ const KEPT: u8 = 90;
 /// How long it may take to be as before.
 const RECOVERY: Duration = Duration::from_secs(5);
 
-pub fn running_out_is_recovered_from(_: &Tracker) -> String {
+pub fn running_out_is_recovered_from() -> String {
     let script =
         format!("ulimit -n {DESCRIPTORS}; exec \"$0\" serve --listen 127.0.0.1:0 --workers 2");
     let mut command = Command::new("/bin/sh");

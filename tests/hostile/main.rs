@@ -29,6 +29,9 @@ mod tracker;
 
 use tracker::Tracker;
 
+/// What the connections of an attack may hold that has few, or sends little on them.
+const FEW_BYTES: u64 = 2 << 20;
+
 fn main() {
     let minutes = std::env::var("MINUTES").unwrap_or_default();
     let minutes =
@@ -36,22 +39,47 @@ fn main() {
     assert!(minutes >= 3, "MINUTES={minutes}: it takes 3 at least, or no deadline passes");
     raise_descriptor_limit();
     let mut tracker = Tracker::start(minutes);
-    tracker.attack("nothing", |tracker| {
+    tracker.attack(("nothing", FEW_BYTES), |tracker| {
         tracker.last(10);
         "a quiet tracker".to_owned()
     });
     crowds::two_thousand_idle_and_five_hundred_slow_connections_delay_nobody(&mut tracker);
-    tracker.attack("8 KB of a head on 2,000 connections", crowds::unfinished_heads_are_bounded);
-    tracker.attack("pipelines whose replies nobody reads", crowds::unread_replies_are_bounded);
-    tracker.attack("shapes that are no requests", shapes::each_is_refused_and_nothing_smuggled);
-    tracker.attack("what never ends", shapes::what_never_ends_is_cut_off);
-    tracker.attack("resets at every stage", resets::a_reset_at_any_byte_costs_nothing);
-    tracker.attack("connections of one address", floods::one_address_keeps_its_share_and_no_more);
-    tracker.attack("announces of one address", floods::announces_of_one_address_leave_room);
-    tracker.attack("random UDP packets", floods::random_packets_are_dropped);
-    tracker.attack("UDP connects of 250 addresses", floods::connects_remember_nobody);
-    tracker.attack("256 descriptors, 1,000 clients", descriptors::running_out_is_recovered_from);
-    tracker.attack("new torrents without end", floods::a_full_tracker_serves_who_it_knows);
+    tracker.attack(
+        ("8 KB of a head on 2,000 connections", crowds::HEADS_BYTES),
+        crowds::unfinished_heads_are_bounded,
+    );
+    tracker.attack(
+        ("pipelines whose replies nobody reads", crowds::DEAF_BYTES),
+        crowds::unread_replies_are_bounded,
+    );
+    tracker.attack(
+        ("scrapes as JSON that nobody reads", crowds::DEAF_BYTES),
+        crowds::unread_scrapes_are_bounded,
+    );
+    tracker.attack(
+        ("shapes that are no requests", FEW_BYTES),
+        shapes::each_is_refused_and_nothing_smuggled,
+    );
+    tracker.attack(("what never ends", FEW_BYTES), shapes::what_never_ends_is_cut_off);
+    tracker.attack(("resets at every stage", FEW_BYTES), resets::a_reset_at_any_byte_costs_nothing);
+    tracker.attack(
+        ("connections of one address", FEW_BYTES),
+        floods::one_address_keeps_its_share_and_no_more,
+    );
+    tracker.attack(
+        ("announces of one address", FEW_BYTES),
+        floods::announces_of_one_address_leave_room,
+    );
+    tracker.attack(("random UDP packets", FEW_BYTES), floods::random_packets_are_dropped);
+    tracker.attack(("UDP connects of 250 addresses", FEW_BYTES), floods::connects_remember_nobody);
+    tracker.attack_another(
+        "256 descriptors, 1,000 clients",
+        descriptors::running_out_is_recovered_from,
+    );
+    tracker.attack(
+        ("new torrents without end", FEW_BYTES),
+        floods::a_full_tracker_serves_who_it_knows,
+    );
     tracker.finish();
 }
 

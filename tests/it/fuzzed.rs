@@ -19,6 +19,9 @@ const MUTATIONS: usize = 100;
 /// Beginnings of each seed; a shorter one is cut everywhere.
 const CUTS: usize = 200;
 
+/// Longer seeds are tried as they are: most of a body over its bound is the same byte.
+const CUT_BYTES_MAX: usize = 64 * 1024;
+
 /// Checks bytes; shows them if that fails.
 fn check(target: &str, bytes: &[u8]) {
     struct Shown<'a>(&'a str, &'a [u8]);
@@ -56,6 +59,9 @@ fn mutate(random: &mut fastrand::Rng, bytes: &mut Vec<u8>) {
 fn every_seed_of_fuzzing_and_each_of_its_beginnings_holds() {
     for (target, seed) in seeds() {
         check(target, &seed);
+        if seed.len() > CUT_BYTES_MAX {
+            continue;
+        }
         for end in (0..seed.len()).step_by(seed.len().div_ceil(CUTS).max(1)) {
             check(target, &seed[..end]);
         }
@@ -65,7 +71,7 @@ fn every_seed_of_fuzzing_and_each_of_its_beginnings_holds() {
 #[test]
 fn mutations_of_every_seed_of_fuzzing_hold() {
     let mut random = fastrand::Rng::with_seed(7);
-    for (target, seed) in seeds() {
+    for (target, seed) in seeds().into_iter().filter(|(_, seed)| seed.len() <= CUT_BYTES_MAX) {
         for _ in 0..MUTATIONS {
             let mut mutated = seed.clone();
             mutate(&mut random, &mut mutated);

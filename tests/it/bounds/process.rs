@@ -11,7 +11,7 @@ use rustix::process::Signal;
 
 use crate::answer::announced;
 use crate::connection::{Connection, announce, get, hash, loopback, peer};
-use crate::harness::{Engine, Server, eventually};
+use crate::harness::{Engine, Folder, Server, eventually};
 use crate::limits::count;
 
 fn announce_is_served(server: &Server) {
@@ -57,10 +57,28 @@ fn a_log_that_nobody_reads_stops_nothing() {
     assert_eq!(server.wait().code(), Some(0));
 }
 
+/// Three quarters of so few would leave none to write the state with.
+#[test]
+fn under_a_crowd_there_are_descriptors_left_to_save_with() {
+    let folder = Folder::new();
+    let script =
+        "ulimit -n 28; exec \"$0\" serve --listen 127.0.0.1:0 --workers 1 --state-file \"$1\"";
+    let mut command = Command::new("/bin/sh");
+    command.args(["-c", script, env!("CARGO_BIN_EXE_muster")]).arg(folder.join("state.json"));
+    let server = Server::of(command, 1);
+    server.wait_for_log("are left for connections: raise the limit");
+    let connections: Vec<Connection> = (0..60).map(|_| server.connect()).collect();
+    let mut operator = server.connect();
+    operator.send("GET /save_state HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n");
+    let reply = operator.reply();
+    assert_eq!(reply.status, 200, "{reply:?}");
+    drop(connections);
+}
+
 /// So few that `accept` itself fails, not only the bound on connections is reached.
 #[test]
 fn running_out_of_descriptors_is_survived_and_logged_once() {
-    let mut server = with_descriptors(14);
+    let mut server = with_descriptors(13);
     let connections: Vec<Connection> = (0..200).map(|_| server.connect()).collect();
     server.wait_for_log("no descriptors left");
     // Each time that it fails, one connection makes room for the next.
