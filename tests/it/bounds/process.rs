@@ -72,6 +72,8 @@ fn under_a_crowd_there_are_descriptors_left_to_save_with() {
     operator.send("GET /save_state HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n");
     let reply = operator.reply();
     assert_eq!(reply.status, 200, "{reply:?}");
+    let open = std::fs::read_dir(format!("/proc/{}/fd", server.pid())).expect("it runs").count();
+    assert!(open <= 28 - 8, "{open} of 28 descriptors are taken");
     drop(connections);
 }
 
