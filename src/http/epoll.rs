@@ -350,8 +350,8 @@ impl Worker {
         }
     }
 
-    /// Counts a connection in, for which another may have to go: one of this worker's, or else of
-    /// those that have any.
+    /// Counts a connection in, for which another may have to go: one of this worker's, or one of a
+    /// worker that has more than its share.
     fn seat(&mut self, remote: Option<IpAddr>) -> Option<Seat> {
         let user = self.desk.service.user(remote);
         let seat = match self.shared.admission.admit(user) {

@@ -334,12 +334,7 @@ fn decoded(arguments: &[&str], input: &[u8]) -> Run {
         .spawn()
         .expect("the program starts");
     started.stdin.take().expect("piped").write_all(input).expect("it reads to the end");
-    let output = started.wait_with_output().expect("it ends");
-    Run {
-        code: output.status.code(),
-        stdout: String::from_utf8(output.stdout).expect("text"),
-        stderr: String::from_utf8(output.stderr).expect("text"),
-    }
+    Run::of(started.wait_with_output().expect("it ends"))
 }
 
 #[test]

@@ -2,7 +2,7 @@
 //! `make test-deps` installs on Debian.
 
 use std::io::Write as _;
-use std::process::{Command, Stdio};
+use std::process::{Command, Output, Stdio};
 
 use crate::harness::without_our_variables;
 
@@ -40,15 +40,22 @@ pub struct Run {
     pub stderr: String,
 }
 
+impl Run {
+    /// What a program that has ended left behind, all of it text.
+    pub fn of(output: Output) -> Run {
+        Run {
+            code: output.status.code(),
+            stdout: String::from_utf8(output.stdout).expect("text"),
+            stderr: String::from_utf8(output.stderr).expect("text"),
+        }
+    }
+}
+
 /// Runs the program with these arguments and variables, and none of ours from outside.
 pub fn muster(arguments: &[&str], variables: &[(&str, &str)]) -> Run {
     let mut command = Command::new(env!("CARGO_BIN_EXE_muster"));
     without_our_variables(&mut command);
     let output = command.args(arguments).envs(variables.iter().copied()).output();
     let output = output.expect("the program starts");
-    Run {
-        code: output.status.code(),
-        stdout: String::from_utf8(output.stdout).expect("text"),
-        stderr: String::from_utf8(output.stderr).expect("text"),
-    }
+    Run::of(output)
 }
