@@ -5,6 +5,8 @@
 //! [`PATIENCE`] with a panic, so a broken server fails a test and does not hang it. Traffic stays
 //! on loopback addresses and Unix sockets; what is said over them is in `connection`.
 
+use std::collections::BTreeSet;
+use std::fs;
 use std::io::{Read, Write as _};
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
@@ -15,7 +17,7 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, kill_process, prlimit};
 
 use crate::connection::{Connection, Reply};
 
@@ -62,7 +64,7 @@ impl Folder {
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
         let name = format!("muster-it-{}-{number}", std::process::id());
         let path = std::env::temp_dir().join(name);
-        std::fs::create_dir(&path).expect("the temporary folder is ours to write");
+        fs::create_dir(&path).expect("the temporary folder is ours to write");
         Folder(path)
     }
 
@@ -79,7 +81,7 @@ impl Folder {
 
 impl Drop for Folder {
     fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
+        let _ = fs::remove_dir_all(&self.0);
     }
 }
 
@@ -304,6 +306,21 @@ impl Server {
     /// The number of its process.
     pub fn pid(&self) -> u32 {
         self.child.id()
+    }
+
+    /// The numbers of the descriptors it has open.
+    pub fn descriptors(&self) -> BTreeSet<u64> {
+        let numbers = fs::read_dir(format!("/proc/{}/fd", self.pid())).expect("it runs");
+        let number = |entry: fs::DirEntry| entry.file_name().to_string_lossy().parse().ok();
+        numbers.filter_map(|entry| number(entry.expect("an entry"))).collect()
+    }
+
+    /// Lets it open no descriptor from this number on; returns the limit so far.
+    pub fn limit_descriptors(&self, current: Option<u64>) -> Option<u64> {
+        // Programs inherit the hard limit of these tests.
+        let limit = Rlimit { current, maximum: getrlimit(Resource::Nofile).maximum };
+        let pid = Pid::from_raw(self.pid().cast_signed());
+        prlimit(pid, Resource::Nofile, limit).expect("it is ours").current
     }
 
     /// Whether it still runs.

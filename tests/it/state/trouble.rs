@@ -4,14 +4,11 @@
 //! a limit on the size of files, which everybody may set, and a small tmpfs where that may be
 //! mounted.
 
-use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, chown, symlink};
 use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::Command;
-
-use rustix::process::{Pid, Resource, Rlimit, getrlimit, prlimit};
 
 use super::{NAME, Signal, counts, join, serve};
 use crate::connection::Reply;
@@ -141,29 +138,19 @@ fn a_save_that_runs_out_of_file_descriptors_does_not_keep_the_next_from_being_ma
     let folder = Folder::new();
     let state = folder.path().canonicalize().expect("it is there").join(NAME);
     let server = serve(&state, &[]);
-    let open = || {
-        let numbers = fs::read_dir(format!("/proc/{}/fd", server.pid())).expect("it runs");
-        let number = |entry: fs::DirEntry| entry.file_name().to_string_lossy().parse::<u64>().ok();
-        numbers.filter_map(|entry| number(entry.expect("an entry"))).collect::<BTreeSet<_>>()
-    };
+    let open = || server.descriptors();
     let before = open();
     assert_eq!(register(&server, 1).status, 200);
     eventually(&before, open);
-    let pid = Pid::from_raw(server.pid().cast_signed());
-    let set_most = |most: Option<u64>| {
-        // Programs inherit the hard limit of these tests.
-        let maximum = getrlimit(Resource::Nofile).maximum;
-        prlimit(pid, Resource::Nofile, Rlimit { current: most, maximum })
-    };
     // Room for the journal, and none for the folder that holds it.
     let free = (0..1024).find(|number| !before.contains(number)).expect("a number");
-    let old = set_most(Some(free + 1)).expect("it is ours");
+    let old = server.limit_descriptors(Some(free + 1));
     server.signal(Signal::USR1);
     server.wait_for_log(&format!(
         "Z error SIGUSR1: {}.journal-2: cannot begin a journal: Too many open files (os error 24)",
         state.display()
     ));
-    set_most(old.current).expect("it is ours");
+    server.limit_descriptors(old);
     assert!(!folder.join(&format!("{NAME}.journal-2")).exists());
     server.signal(Signal::USR1);
     server.wait_for_log("SIGUSR1: saved 1 torrents");
