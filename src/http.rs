@@ -193,14 +193,9 @@ impl Service {
     fn answer_route(&self, asked: &Asked<'_>, work: &mut Work) -> Outcome {
         let Asked { head, .. } = *asked;
         let route = Route::of(head.path, head.query);
-        let allow = allowed_methods(&route);
-        let method = match head.method {
-            Method::Get | Method::Head => "GET",
-            Method::Post => "POST",
-            Method::Other => "",
-        };
+        let (methods, allow) = allowed_methods(&route);
         let takes_body = matches!(route, Route::Operator(OperatorRoute::AddTorrentInfo));
-        if !allow.is_empty() && !allow.split(", ").any(|allowed| allowed == method) {
+        if !allow.is_empty() && !methods.contains(&head.method) {
             let status = Status::MethodNotAllowed { allow };
             let text = format!("method: use {allow} here");
             return Outcome::Answered(self.explain(route, status, &text, work));
@@ -439,13 +434,18 @@ impl Service {
     }
 }
 
-/// The methods that a route takes; HEAD is a GET. None for what does not exist.
-fn allowed_methods(route: &Route<'_>) -> &'static str {
+/// The methods that a route takes, and how that is said; HEAD is a GET. None for what does not
+/// exist.
+fn allowed_methods(route: &Route<'_>) -> (&'static [Method], &'static str) {
     match route {
-        Route::Operator(OperatorRoute::AddTorrentInfo | OperatorRoute::Shutdown) => "POST",
-        Route::Operator(OperatorRoute::SaveState) => "GET, POST",
-        Route::NotFound => "",
-        _ => "GET, HEAD",
+        Route::Operator(OperatorRoute::AddTorrentInfo | OperatorRoute::Shutdown) => {
+            (&[Method::Post], "POST")
+        }
+        Route::Operator(OperatorRoute::SaveState) => {
+            (&[Method::Get, Method::Head, Method::Post], "GET, POST")
+        }
+        Route::NotFound => (&[], ""),
+        _ => (&[Method::Get, Method::Head], "GET, HEAD"),
     }
 }
 

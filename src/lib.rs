@@ -81,6 +81,7 @@
 //! | [`rate_limit`] | how often one address may do something |
 //! | [`stats`] | counters |
 //! | [`bencode`], [`percent`] | the two encodings |
+//! | [`bytes`] | where a byte stands among bytes |
 //! | [`bencode::json`], [`hex_dump`] | ... the one as JSON for people, bytes from hexdumps |
 //! | [`request`], [`registration`], [`subnet`] | the vocabulary: asked and told, addresses |
 //! | [`printable`], [`utc`] | ... bytes and times as people read them |
@@ -103,6 +104,7 @@
 pub mod addresses;
 pub mod bencode;
 pub mod budget;
+pub mod bytes;
 pub mod cli;
 pub mod client;
 pub mod client_name;

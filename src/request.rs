@@ -68,8 +68,10 @@ impl Proof {
     /// From the `key` parameter: up to 8 hex digits are a 32-bit number, anything else is hashed.
     #[must_use]
     pub fn from_key_text(key: &[u8]) -> Proof {
-        let number = std::str::from_utf8(key).ok().filter(|text| !text.starts_with('+'));
-        match number.and_then(|text| u32::from_str_radix(text, 16).ok()) {
+        let number = key.iter().try_fold(0_u32, |number, &digit| {
+            number.checked_mul(16)?.checked_add(char::from(digit).to_digit(16)?)
+        });
+        match number.filter(|_| !key.is_empty()) {
             Some(number) => Proof::from_key(number),
             None => Proof::hashed(key),
         }

@@ -53,7 +53,7 @@ pub fn serve(
             break Afterwards::Wait;
         }
         searched = 0;
-        match head::parse(rest) {
+        match &head::parse(rest) {
             Parsed::Partial => {
                 searched = rest.len();
                 break Afterwards::Wait;
@@ -65,15 +65,15 @@ pub fn serve(
                 log::limited(Cause::BadRequest, Level::Debug, caller.now_millis(), || {
                     format!("not a request: {}", problem.text)
                 });
-                encode_problem(out, &problem);
+                encode_problem(out, problem);
                 break Afterwards::Drain;
             }
             Parsed::Complete(head, length) => {
-                let Outcome::Answered(reply) = service.answer(&head, caller, work) else {
+                let Outcome::Answered(reply) = service.answer(head, caller, work) else {
                     break Afterwards::HandOver;
                 };
-                rest = rest.get(length..).unwrap_or_default();
-                match encode_reply(reply, &head, stopping, work, out) {
+                rest = rest.get(*length..).unwrap_or_default();
+                match encode_reply(reply, head, stopping, work, out) {
                     Afterwards::Wait => {}
                     ends => break ends,
                 }

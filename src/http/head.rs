@@ -12,6 +12,7 @@
     deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)
 )]
 
+use crate::bytes::{any, find, split_once};
 use crate::http::status::{Connection, Status};
 use crate::limits::{HTTP_HEAD_BYTES_MAX, HTTP_HEADERS_MAX};
 use crate::request::quoted;
@@ -116,7 +117,7 @@ pub fn find_end(bytes: &[u8], from: usize) -> Option<usize> {
     // The end may have been cut within its last three bytes.
     let mut at = from.saturating_sub(3).max(leading);
     loop {
-        at += find_byte(bytes.get(at..)?, b'\n')? + 1;
+        at += find(bytes.get(at..)?, b'\n')? + 1;
         match bytes.get(at..)? {
             [b'\n', ..] => return Some(at + 1),
             [b'\r', b'\n', ..] => return Some(at + 2),
@@ -222,26 +223,6 @@ fn split_request_line(line: &[u8]) -> Result<RequestLine<'_>, Problem> {
     Ok((method, target, (major - b'0', minor - b'0')))
 }
 
-/// The first place of a byte. In blocks that the compiler turns into vector instructions: a head
-/// is searched for line ends more than once.
-fn find_byte(bytes: &[u8], wanted: u8) -> Option<usize> {
-    let (blocks, _) = bytes.as_chunks::<32>();
-    let without = blocks
-        .iter()
-        .take_while(|block| {
-            block.iter().fold(0, |found, &byte| found | u8::from(byte == wanted)) == 0
-        })
-        .count();
-    let skipped = without * 32;
-    Some(skipped + bytes.get(skipped..)?.iter().position(|&byte| byte == wanted)?)
-}
-
-/// What stands before and after the first place of a byte.
-fn split_once(bytes: &[u8], separator: u8) -> Option<(&[u8], &[u8])> {
-    let (before, rest) = bytes.split_at_checked(find_byte(bytes, separator)?)?;
-    Some((before, rest.get(1..)?))
-}
-
 /// The header lines that matter here, in lower case.
 #[derive(Clone, Copy)]
 enum Field {
@@ -259,25 +240,30 @@ enum Field {
     XForwardedFor,
 }
 
-const FIELDS: [(&str, Field); 17] = [
-    ("accept", Field::Accept),
-    ("authorization", Field::Authorization),
-    ("cf-connecting-ip", Field::Forwarded),
-    ("connection", Field::Connection),
-    ("content-length", Field::ContentLength),
-    ("expect", Field::Expect),
-    ("forwarded", Field::Forwarded),
-    ("host", Field::Host),
-    ("origin", Field::Origin),
-    ("sec-fetch-site", Field::FetchSite),
-    ("transfer-encoding", Field::TransferEncoding),
-    ("true-client-ip", Field::Forwarded),
-    ("via", Field::Via),
-    ("x-forwarded-for", Field::XForwardedFor),
-    ("x-forwarded-host", Field::Forwarded),
-    ("x-forwarded-proto", Field::Forwarded),
-    ("x-real-ip", Field::Forwarded),
-];
+/// The header lines that matter here whose names have a length, by which most others are told from
+/// them.
+fn fields_of(length: usize) -> &'static [(&'static str, Field)] {
+    match length {
+        3 => &[("via", Field::Via)],
+        4 => &[("host", Field::Host)],
+        6 => &[("accept", Field::Accept), ("expect", Field::Expect), ("origin", Field::Origin)],
+        9 => &[("forwarded", Field::Forwarded), ("x-real-ip", Field::Forwarded)],
+        10 => &[("connection", Field::Connection)],
+        13 => &[("authorization", Field::Authorization)],
+        14 => &[
+            ("content-length", Field::ContentLength),
+            ("sec-fetch-site", Field::FetchSite),
+            ("true-client-ip", Field::Forwarded),
+        ],
+        15 => &[("x-forwarded-for", Field::XForwardedFor)],
+        16 => &[("cf-connecting-ip", Field::Forwarded), ("x-forwarded-host", Field::Forwarded)],
+        17 => &[
+            ("transfer-encoding", Field::TransferEncoding),
+            ("x-forwarded-proto", Field::Forwarded),
+        ],
+        _ => &[],
+    }
+}
 
 impl<'a> Head<'a> {
     /// Judges the parts of a request: `target` as it stood in the request line, `version` as (1,
@@ -313,14 +299,17 @@ impl<'a> Head<'a> {
         let mut framing = Framing::default();
         let mut close = false;
         for (name, value) in headers {
-            let field = FIELDS.iter().find(|(known, _)| known.eq_ignore_ascii_case(name));
+            let mut fields = fields_of(name.len()).iter();
+            let field = fields.find(|(known, _)| known.eq_ignore_ascii_case(name));
             let Some(&(name, field)) = field else { continue };
             match field {
                 Field::Accept => head.accept_json |= has_item(value, b"application/json"),
                 Field::Authorization => set_once(&mut head.authorization, name, value)?,
                 Field::Connection => {
-                    close |= has_item(value, b"close");
-                    head.keep_alive |= has_item(value, b"keep-alive");
+                    for item in items(value) {
+                        close |= item.eq_ignore_ascii_case(b"close");
+                        head.keep_alive |= item.eq_ignore_ascii_case(b"keep-alive");
+                    }
                 }
                 Field::ContentLength => set_once(&mut framing.length, name, value)?,
                 Field::Expect => {
@@ -382,11 +371,8 @@ struct Target<'a> {
 }
 
 fn parse_target(target: &[u8]) -> Result<Target<'_>, Problem> {
-    // Without an early exit, so that the loop is made of vector instructions.
-    let dirty = target
-        .iter()
-        .fold(0, |dirty, &byte| dirty | u8::from(byte <= b' ') | u8::from(byte == 0x7f));
-    let Some((authority, origin)) = split_authority(target).filter(|_| dirty == 0) else {
+    let dirty = any(target, |byte| byte <= b' ' || byte == 0x7f);
+    let Some((authority, origin)) = split_authority(target).filter(|_| !dirty) else {
         return Err(Problem::bad(format!("target: {} is not a path", quoted(target))));
     };
     let (path, query) = split_once(origin, b'?').unwrap_or((origin, b""));
@@ -419,12 +405,17 @@ fn set_once<'a>(slot: &mut Option<&'a [u8]>, name: &str, value: &'a [u8]) -> Res
     Ok(())
 }
 
-/// Whether a comma-separated list has an item, without its parameters, in any case.
-fn has_item(list: &[u8], wanted: &[u8]) -> bool {
-    list.split(|&byte| byte == b',').any(|item| {
+/// The items of a comma-separated list without their parameters.
+fn items(list: &[u8]) -> impl Iterator<Item = &[u8]> {
+    list.split(|&byte| byte == b',').map(|item| {
         let name = item.split(|&byte| byte == b';').next().unwrap_or_default();
-        name.trim_ascii().eq_ignore_ascii_case(wanted)
+        name.trim_ascii()
     })
+}
+
+/// Whether a comma-separated list has an item, in any case.
+fn has_item(list: &[u8], wanted: &[u8]) -> bool {
+    items(list).any(|item| item.eq_ignore_ascii_case(wanted))
 }
 
 /// The two lines that frame a body.

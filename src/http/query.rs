@@ -13,6 +13,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use crate::bytes::split_near;
 use crate::http::reply::PeerForm;
 use crate::limits::{NUMWANT_HTTP_MAX, PEER_COUNTER_BYTES_MAX, SCRAPE_HASHES_MAX};
 use crate::percent;
@@ -240,10 +241,16 @@ pub fn asks_for_json(query: &[u8]) -> bool {
 
 /// Names and values of a query, without those that have no value.
 fn parameters(query: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
-    query.split(|&byte| byte == b'&').filter_map(|parameter| {
-        let equals = parameter.iter().position(|&byte| byte == b'=')?;
-        let (name, value) = parameter.split_at_checked(equals)?;
-        Some((name, value.get(1..).filter(|value| !value.is_empty())?))
+    let mut rest = query;
+    std::iter::from_fn(move || {
+        while !rest.is_empty() {
+            let (parameter, after) = split_near(rest, b'&').unwrap_or((rest, b""));
+            rest = after;
+            if let Some((name, value @ [_, ..])) = split_near(parameter, b'=') {
+                return Some((name, value));
+            }
+        }
+        None
     })
 }
 
@@ -397,14 +404,14 @@ fn parse_integer(name: &str, value: &[u8]) -> Result<Option<i64>, Refused> {
         [b'-', digits @ ..] => (-1, digits),
         digits => (1, digits),
     };
-    if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
+    let magnitude = digits.iter().try_fold(0_i64, |number, digit| {
+        let digit = digit.wrapping_sub(b'0');
+        (digit < 10).then(|| number.saturating_mul(10).saturating_add(i64::from(digit)))
+    });
+    let Some(magnitude) = magnitude.filter(|_| !digits.is_empty()) else {
         let problem = format_args!("{} is not a number", quoted(value));
         return Err(Refused::parameter(name, problem));
-    }
-    let mut magnitude: i64 = 0;
-    for digit in digits {
-        magnitude = magnitude.saturating_mul(10).saturating_add(i64::from(digit - b'0'));
-    }
+    };
     Ok(Some(sign * magnitude))
 }
 

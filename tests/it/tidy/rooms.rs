@@ -41,6 +41,7 @@ const fn room(module: &'static str, layer: Layer, beyond: &'static [&'static str
 }
 
 const ROOMS: &[Room] = &[
+    room("bytes", Vocabulary, &[]),
     room("limits", Vocabulary, &[]),
     room("registration", Vocabulary, &[]),
     room("request", Vocabulary, &[]),
