@@ -98,7 +98,9 @@ bench-create: ## Measure the making of a torrent against mktorrent and bare SHA-
 	cargo bench --locked --bench create -- $(or $(SIZE),2GiB) $(or $(ROUNDS),5)
 
 bench-deps: ## Install the trackers to compare: opentracker, aquatic (compiled), bittorrent-tracker
-	$(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends opentracker npm
+	$(SUDO) apt-get update
+	$(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends opentracker \
+		$$(command -v npm > /dev/null || echo npm)
 	for name in aquatic_udp aquatic_http; do \
 		cargo install --locked --root $(BENCH_DEPS) --target-dir $(BENCH_DEPS)/build \
 			--no-default-features --features mimalloc $$name@0.9.0 || exit; \
