@@ -62,7 +62,7 @@
 //! | [`udp::socket`], `udp::packet_info` | ... its sockets, which address was asked |
 //! | [`udp::key_file`] | ... the key of connection ids, which outlives a run |
 //! | [`udp::packet`] | bytes to request, answer to bytes, and back |
-//! | [`udp::connection_id`], [`udp::siphash`] | ... who receives what is sent to its address |
+//! | [`udp::connection_id`], [`siphash`] | ... who receives what is sent to its address |
 //! | [`tracker`] | the core: swarms in shards behind one door |
 //! | `tracker::shard`, `tracker::origins` | ... torrents behind a lock, who brought them up |
 //! | `tracker::swarm`, `tracker::index` | ... the peers of a torrent, how they are found |
@@ -130,6 +130,7 @@ pub mod request;
 pub mod rounds;
 pub mod serve;
 pub mod signals;
+pub mod siphash;
 pub mod sockets;
 pub mod stats;
 pub mod store;

@@ -12,12 +12,12 @@
 //! hundred thousand.) Time is an argument; nothing here reads a clock.
 
 mod index;
+mod keys;
 mod origins;
 mod shard;
 mod similar;
 mod swarm;
 
-use std::hash::{BuildHasher as _, RandomState};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -29,6 +29,7 @@ use crate::request::{
     AnnounceRequest, Event, Fault, InfoHash, PeerBuf, Refused, Retry, Seconds, SwarmCounts,
 };
 
+use keys::Keys;
 use origins::{Origin, Origins};
 use shard::{Shard, Torrent, Torrents, shard_of};
 use similar::Similar;
@@ -67,8 +68,7 @@ pub struct Totals {
 pub struct Tracker {
     limits: TrackerLimits,
     shards: Box<[Shard]>,
-    /// Keys of the hash function behind every index: clients choose what is hashed.
-    keys: RandomState,
+    keys: Keys,
     torrents: AtomicU32,
     peers: AtomicU32,
     seeders: AtomicU32,
@@ -118,7 +118,7 @@ impl Tracker {
         Tracker {
             limits,
             shards: (0..SHARDS_COUNT).map(|_| Shard::default()).collect(),
-            keys: RandomState::new(),
+            keys: Keys::new(),
             torrents: AtomicU32::new(0),
             peers: AtomicU32::new(0),
             seeders: AtomicU32::new(0),
@@ -143,7 +143,8 @@ impl Tracker {
         out: &mut PeerBuf,
     ) -> Result<SwarmCounts, Refused> {
         out.clear();
-        let hash = self.keys.hash_one(request.info_hash);
+        let hash = self.keys.info_hash(&request.info_hash);
+        let identity_hash = self.keys.identity(&request.identity);
         let mut shard = self.lock(shard_of(hash));
         let torrents = &mut *shard;
         let slot = match torrents.find(hash, &request.info_hash) {
@@ -159,13 +160,13 @@ impl Tracker {
         let before = swarm.counts();
         if self.peers_full() || swarm.len() >= SWARM_PEERS_MAX {
             let joins = request.event != Event::Stopped;
-            if joins && !swarm.has(&self.keys, &request.identity) {
+            if joins && !swarm.has(identity_hash, &request.identity) {
                 return Err(full("peers", self.limits.peers_max.min(SWARM_PEERS_MAX)));
             }
         }
         *announced = now;
         torrents.at_work = Some(slot);
-        let counts = swarm.announce(&self.keys, request, now, out);
+        let counts = swarm.announce(&self.keys, (request, identity_hash), now, out);
         self.meet_bug(&request.info_hash);
         torrents.at_work = None;
         self.count_peers(&mut torrents.counted, before, counts);
@@ -190,7 +191,7 @@ impl Tracker {
         registration: Registration,
         now: Seconds,
     ) -> Result<(), Refused> {
-        let hash = self.keys.hash_one(info_hash);
+        let hash = self.keys.info_hash(info_hash);
         let mut torrents = self.lock(shard_of(hash));
         let slot = match torrents.find(hash, info_hash) {
             Some(slot) => slot,
@@ -299,7 +300,7 @@ impl Tracker {
         peers: &[Peer],
         now: Seconds,
     ) -> u32 {
-        let hash = self.keys.hash_one(info_hash);
+        let hash = self.keys.info_hash(info_hash);
         let mut shard = self.lock(shard_of(hash));
         let torrents = &mut *shard;
         let added = torrents.find(hash, info_hash).ok_or(()).or_else(|()| {
@@ -450,7 +451,7 @@ impl Tracker {
     }
 
     fn with_torrent<T>(&self, info_hash: &InfoHash, look: impl FnOnce(&Torrent) -> T) -> Option<T> {
-        let hash = self.keys.hash_one(info_hash);
+        let hash = self.keys.info_hash(info_hash);
         let torrents = self.lock(shard_of(hash));
         let slot = torrents.find(hash, info_hash)?;
         Some(look(&torrents.all[slot as usize]))

@@ -21,7 +21,6 @@ pub mod key_file;
 pub mod packet;
 #[cfg(target_os = "linux")]
 pub mod packet_info;
-pub mod siphash;
 pub mod socket;
 
 use std::net::{IpAddr, SocketAddr};

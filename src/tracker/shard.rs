@@ -3,7 +3,6 @@
 //! [`Torrents`] keeps nothing but itself in order; the totals, the origins and the index of similar
 //! hashes are the tracker's. After a panic under the lock [`Torrents::heal`] makes it whole again.
 
-use std::hash::{BuildHasher as _, RandomState};
 use std::sync::Mutex;
 
 use crate::limits::SHARDS_COUNT;
@@ -12,6 +11,7 @@ use crate::request::{InfoHash, Seconds};
 
 use super::Totals;
 use super::index::Index;
+use super::keys::Keys;
 use super::origins::Origin;
 use super::swarm::Swarm;
 
@@ -50,7 +50,7 @@ impl Torrents {
 
     pub(super) fn add(
         &mut self,
-        keys: &RandomState,
+        keys: &Keys,
         hash: u64,
         info_hash: InfoHash,
         origin: Origin,
@@ -69,7 +69,7 @@ impl Torrents {
 
     /// Makes the shard whole again after a panic: empties the swarm that was being changed, whose
     /// peers are back with their next announces, and finds the others anew. Returns what there is.
-    pub(super) fn heal(&mut self, keys: &RandomState) -> Totals {
+    pub(super) fn heal(&mut self, keys: &Keys) -> Totals {
         let hurt = self.at_work.take();
         if let Some(hurt) = hurt.and_then(|slot| self.all.get_mut(slot as usize)) {
             let downloads = hurt.swarm.downloads();
@@ -81,7 +81,7 @@ impl Torrents {
         let mut found = Totals { torrents: all.len() as u32, peers: 0, seeders: 0 };
         for slot in 0..found.torrents {
             let torrent = &all[slot as usize];
-            let hash = keys.hash_one(torrent.info_hash);
+            let hash = keys.info_hash(&torrent.info_hash);
             by_hash.insert(hash, slot, slot + 1, |slot| hash_at(keys, all, slot));
             found.peers += torrent.swarm.len();
             found.seeders += torrent.swarm.counts().complete;
@@ -89,13 +89,13 @@ impl Torrents {
         found
     }
 
-    pub(super) fn remove(&mut self, keys: &RandomState, slot: u32) {
+    pub(super) fn remove(&mut self, keys: &Keys, slot: u32) {
         let all = &self.all;
         let hash_of = |slot| hash_at(keys, all, slot);
-        self.by_hash.remove(keys.hash_one(all[slot as usize].info_hash), slot, hash_of);
+        self.by_hash.remove(keys.info_hash(&all[slot as usize].info_hash), slot, hash_of);
         let last = all.len() as u32 - 1;
         if slot != last {
-            self.by_hash.relocate(keys.hash_one(all[last as usize].info_hash), last, slot);
+            self.by_hash.relocate(keys.info_hash(&all[last as usize].info_hash), last, slot);
         }
         self.all.swap_remove(slot as usize);
         if self.all.capacity() > 4 * self.all.len() + 16 {
@@ -107,8 +107,8 @@ impl Torrents {
 }
 
 #[allow(clippy::unnecessary_wraps)] // Every index asks for the hashes of its slots alike.
-fn hash_at(keys: &RandomState, all: &[Torrent], slot: u32) -> Option<u64> {
-    Some(keys.hash_one(all[slot as usize].info_hash))
+fn hash_at(keys: &Keys, all: &[Torrent], slot: u32) -> Option<u64> {
+    Some(keys.info_hash(&all[slot as usize].info_hash))
 }
 
 /// The shard of a torrent, from bits of its hash that the index within the shard does not use.

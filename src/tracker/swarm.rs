@@ -12,8 +12,6 @@ mod choice;
 mod paged;
 mod peer;
 
-use std::hash::BuildHasher as _;
-use std::hash::RandomState;
 use std::ops::Range;
 
 use crate::request::{
@@ -22,6 +20,7 @@ use crate::request::{
 };
 
 use super::index::Index;
+use super::keys::Keys;
 
 use choice::Choice;
 use paged::Paged;
@@ -73,21 +72,21 @@ impl Swarm {
         }
     }
 
-    /// Whether this identity is in the swarm.
-    pub fn has(&self, keys: &RandomState, identity: &Identity) -> bool {
-        self.find(keys, identity).is_some()
+    /// Whether this identity, whose hash is [`Keys::identity`]'s, is in the swarm.
+    pub fn has(&self, hash: u64, identity: &Identity) -> bool {
+        self.find(hash, identity).is_some()
     }
 
-    /// Takes an announce in and chooses the peers of its reply.
+    /// Takes an announce in, with the hash of its identity, and chooses the peers of its reply.
     pub fn announce(
         &mut self,
-        keys: &RandomState,
-        request: &AnnounceRequest,
+        keys: &Keys,
+        (request, hash): (&AnnounceRequest, u64),
         now: Seconds,
         out: &mut PeerBuf,
     ) -> SwarmCounts {
         out.clear();
-        let known = self.find(keys, &request.identity);
+        let known = self.find(hash, &request.identity);
         if request.event == Event::Stopped {
             if let Some(slot) = known {
                 self.take(keys, slot);
@@ -122,17 +121,11 @@ impl Swarm {
     }
 
     /// Takes in a peer of an earlier run, unless it has announced since.
-    pub fn restore(&mut self, keys: &RandomState, peer: &Peer) {
-        let listed = [peer.v4.map(|e| keys.hash_one(e)), peer.v6.map(|e| keys.hash_one(e))];
-        let taken4 = peer.v4.is_some_and(|v4| {
-            let is = |slot| self.v4[slot as usize] == v4;
-            self.by_v4.find(listed[0].unwrap_or(0), self.len(), is).is_some()
-        });
-        let taken6 = peer.v6.is_some_and(|v6| {
-            let is = |slot| self.v6[slot as usize] == v6;
-            self.by_v6.find(listed[1].unwrap_or(0), self.v6.len() as u32, is).is_some()
-        });
-        if !taken4 && !taken6 && self.find(keys, &peer.identity).is_none() {
+    pub fn restore(&mut self, keys: &Keys, peer: &Peer) {
+        let taken4 = peer.v4.is_some_and(|v4| self.find_v4(keys, v4).is_some());
+        let taken6 = peer.v6.is_some_and(|v6| self.find_v6(keys, v6).is_some());
+        let hash = keys.identity(&peer.identity);
+        if !taken4 && !taken6 && self.find(hash, &peer.identity).is_none() {
             self.put(keys, peer);
         }
     }
@@ -149,7 +142,7 @@ impl Swarm {
     /// upwards between two calls is missed once and found by the next sweep.
     pub fn expire(
         &mut self,
-        keys: &RandomState,
+        keys: &Keys,
         now: Seconds,
         timeout: u32,
         below: u32,
@@ -169,7 +162,7 @@ impl Swarm {
     }
 
     /// Gives back the memory of a swarm that was much larger.
-    fn shrink(&mut self, keys: &RandomState) {
+    fn shrink(&mut self, keys: &Keys) {
         let len = self.records.len();
         self.records.shrink();
         self.v4.shrink();
@@ -188,12 +181,15 @@ impl Swarm {
     /// Fills `out` with a random sample, never the requester, and only peers that want data for a
     /// requester that wants none.
     fn choose(&self, request: &AnnounceRequest, peer: &Peer, slot: u32, out: &mut PeerBuf) {
-        let everybody = [Group::WANTING_V4, Group::GIVING_V4];
         let knows = peer.completed || !request.may_lack_metadata();
         let wants_nothing = peer.wants_nothing() && knows;
-        let halves = if wants_nothing { &everybody[..1] } else { &everybody[..] };
-        let v4 = Choice::new(halves.iter().map(|&half| self.run(half, half + 1)), slot);
-        let v6 = Choice::new(halves.iter().map(|&half| self.run(half + 1, half + 2)), slot);
+        // The groups of a half that have an endpoint of one family, from the first to the last.
+        let choice = |first: usize, last: usize| {
+            let half = |half| self.start(half + first)..self.ends[half + last];
+            let giving = if wants_nothing { 0..0 } else { half(Group::GIVING_V4) };
+            Choice::new(half(Group::WANTING_V4), giving, slot)
+        };
+        let (v4, v6) = (choice(0, 1), choice(1, 2));
         let wanted = request.numwant.count() as u32;
         let (wanted4, wanted6) = match request.families {
             Families::V4 => (wanted, 0),
@@ -202,24 +198,19 @@ impl Swarm {
             Families::V6ThenV4 => (wanted.saturating_sub(v6.len()), wanted),
         };
         let PeerBuf { v4: out4, v6: out6, ids, random } = out;
-        let mut id = |slot: usize| {
+        let mut list_ids = |slots: Range<usize>| {
             if request.peer_ids {
-                ids.push(PeerId(self.records[slot].peer_id));
+                ids.extend(slots.map(|slot| PeerId(self.records[slot].peer_id)));
             }
         };
-        v4.sample(wanted4, random, |slot| {
-            out4.push(self.v4[slot]);
-            id(slot);
+        v4.sample(wanted4, random, |slots| {
+            self.v4.copy_into(slots.clone(), out4);
+            list_ids(slots);
         });
-        v6.sample(wanted6, random, |slot| {
-            out6.push(self.v6[slot]);
-            id(slot);
+        v6.sample(wanted6, random, |slots| {
+            self.v6.copy_into(slots.clone(), out6);
+            list_ids(slots);
         });
-    }
-
-    /// The slots of the groups `first` to `last`.
-    fn run(&self, first: usize, last: usize) -> Range<u32> {
-        self.start(first)..self.ends[last]
     }
 
     fn start(&self, group: usize) -> u32 {
@@ -228,12 +219,21 @@ impl Swarm {
 
     // -- slots ------------------------------------------------------------------------------------
 
-    fn find(&self, keys: &RandomState, identity: &Identity) -> Option<u32> {
+    fn find(&self, hash: u64, identity: &Identity) -> Option<u32> {
         let proof = identity.proof.0.to_be_bytes();
-        self.by_identity.find(keys.hash_one(identity), self.len(), |slot| {
+        self.by_identity.find(hash, self.len(), |slot| {
             let record = &self.records[slot as usize];
             record.peer_id == identity.peer_id.0 && record.proof == proof
         })
+    }
+
+    fn find_v4(&self, keys: &Keys, v4: Endpoint4) -> Option<u32> {
+        self.by_v4.find(keys.endpoint4(v4), self.len(), |slot| self.v4[slot as usize] == v4)
+    }
+
+    fn find_v6(&self, keys: &Keys, v6: Endpoint6) -> Option<u32> {
+        let len = self.v6.len() as u32;
+        self.by_v6.find(keys.endpoint6(v6), len, |slot| self.v6[slot as usize] == v6)
     }
 
     fn peer(&self, slot: u32) -> Peer {
@@ -246,25 +246,18 @@ impl Swarm {
 
     /// An endpoint belongs to one peer: whoever had one of `newcomer`'s loses it, and goes if it
     /// was its last, being the ghost of a client that has started anew.
-    fn evict_ghosts(&mut self, keys: &RandomState, newcomer: &Peer) {
-        if let Some(v4) = newcomer.v4 {
-            let hash = keys.hash_one(v4);
-            if let Some(slot) = self.by_v4.find(hash, self.len(), |s| self.v4[s as usize] == v4) {
-                let ghost = self.take(keys, slot);
-                self.put_if_listed(keys, &Peer { v4: None, ..ghost });
-            }
+    fn evict_ghosts(&mut self, keys: &Keys, newcomer: &Peer) {
+        if let Some(slot) = newcomer.v4.and_then(|v4| self.find_v4(keys, v4)) {
+            let ghost = self.take(keys, slot);
+            self.put_if_listed(keys, &Peer { v4: None, ..ghost });
         }
-        if let Some(v6) = newcomer.v6 {
-            let hash = keys.hash_one(v6);
-            let len = self.v6.len() as u32;
-            if let Some(slot) = self.by_v6.find(hash, len, |s| self.v6[s as usize] == v6) {
-                let ghost = self.take(keys, slot);
-                self.put_if_listed(keys, &Peer { v6: None, ..ghost });
-            }
+        if let Some(slot) = newcomer.v6.and_then(|v6| self.find_v6(keys, v6)) {
+            let ghost = self.take(keys, slot);
+            self.put_if_listed(keys, &Peer { v6: None, ..ghost });
         }
     }
 
-    fn put_if_listed(&mut self, keys: &RandomState, peer: &Peer) {
+    fn put_if_listed(&mut self, keys: &Keys, peer: &Peer) {
         if peer.v4.is_some() || peer.v6.is_some() {
             self.put(keys, peer);
         }
@@ -272,7 +265,7 @@ impl Swarm {
 
     /// Adds a peer at the end of its group: the first peer of each later group moves to that
     /// group's end, which opens a slot in front of it.
-    fn put(&mut self, keys: &RandomState, peer: &Peer) -> u32 {
+    fn put(&mut self, keys: &Keys, peer: &Peer) -> u32 {
         let group = peer.group();
         let mut hole = self.len();
         self.records.push(Record::pack(peer));
@@ -299,7 +292,7 @@ impl Swarm {
 
     /// Removes a peer: the last peer of its group fills its slot, and so on through the later
     /// groups.
-    fn take(&mut self, keys: &RandomState, slot: u32) -> Peer {
+    fn take(&mut self, keys: &Keys, slot: u32) -> Peer {
         let peer = self.peer(slot);
         self.unlist(keys, slot, &peer);
         let group = peer.group();
@@ -322,7 +315,7 @@ impl Swarm {
     }
 
     /// Writes a peer into a free slot and lists it in the indexes.
-    fn fill(&mut self, keys: &RandomState, slot: u32, peer: &Peer) {
+    fn fill(&mut self, keys: &Keys, slot: u32, peer: &Peer) {
         let (at, len) = (slot as usize, self.len());
         self.records[at] = Record::pack(peer);
         self.v4[at] = peer.v4.unwrap_or(NOT_LISTED_4);
@@ -330,38 +323,38 @@ impl Swarm {
             self.v6[at] = peer.v6.unwrap_or(NOT_LISTED_6);
         }
         let Swarm { records, v4, v6, by_identity, by_v4, by_v6, .. } = self;
-        let hash = keys.hash_one(peer.identity);
+        let hash = keys.identity(&peer.identity);
         by_identity.insert(hash, slot, len, |slot| identity_hash(keys, records, slot));
         if let Some(endpoint) = peer.v4 {
-            by_v4.insert(keys.hash_one(endpoint), slot, len, |slot| v4_hash(keys, v4, slot));
+            by_v4.insert(keys.endpoint4(endpoint), slot, len, |slot| v4_hash(keys, v4, slot));
         }
         if let Some(endpoint) = peer.v6 {
-            by_v6.insert(keys.hash_one(endpoint), slot, len, |slot| v6_hash(keys, v6, slot));
+            by_v6.insert(keys.endpoint6(endpoint), slot, len, |slot| v6_hash(keys, v6, slot));
         }
     }
 
     /// Takes a peer that is still in its slot out of the indexes.
-    fn unlist(&mut self, keys: &RandomState, slot: u32, peer: &Peer) {
+    fn unlist(&mut self, keys: &Keys, slot: u32, peer: &Peer) {
         let Swarm { records, v4, v6, by_identity, by_v4, by_v6, .. } = self;
-        let hash = keys.hash_one(peer.identity);
+        let hash = keys.identity(&peer.identity);
         by_identity.remove(hash, slot, |slot| identity_hash(keys, records, slot));
         if let Some(endpoint) = peer.v4 {
-            by_v4.remove(keys.hash_one(endpoint), slot, |slot| v4_hash(keys, v4, slot));
+            by_v4.remove(keys.endpoint4(endpoint), slot, |slot| v4_hash(keys, v4, slot));
         }
         if let Some(endpoint) = peer.v6 {
-            by_v6.remove(keys.hash_one(endpoint), slot, |slot| v6_hash(keys, v6, slot));
+            by_v6.remove(keys.endpoint6(endpoint), slot, |slot| v6_hash(keys, v6, slot));
         }
     }
 
     /// Moves a peer to a free slot.
-    fn shift(&mut self, keys: &RandomState, from: u32, to: u32) {
+    fn shift(&mut self, keys: &Keys, from: u32, to: u32) {
         let peer = self.peer(from);
-        self.by_identity.relocate(keys.hash_one(peer.identity), from, to);
+        self.by_identity.relocate(keys.identity(&peer.identity), from, to);
         if let Some(endpoint) = peer.v4 {
-            self.by_v4.relocate(keys.hash_one(endpoint), from, to);
+            self.by_v4.relocate(keys.endpoint4(endpoint), from, to);
         }
         if let Some(endpoint) = peer.v6 {
-            self.by_v6.relocate(keys.hash_one(endpoint), from, to);
+            self.by_v6.relocate(keys.endpoint6(endpoint), from, to);
         }
         let (from, to) = (from as usize, to as usize);
         self.records[to] = self.records[from];
@@ -381,18 +374,18 @@ fn stays_in_place(before: &Peer, after: &Peer) -> bool {
 }
 
 #[allow(clippy::unnecessary_wraps)] // Every index asks for the hashes of its slots alike.
-fn identity_hash(keys: &RandomState, records: &Records, slot: u32) -> Option<u64> {
-    Some(keys.hash_one(records[slot as usize].identity()))
+fn identity_hash(keys: &Keys, records: &Records, slot: u32) -> Option<u64> {
+    Some(keys.identity(&records[slot as usize].identity()))
 }
 
-fn v4_hash(keys: &RandomState, v4: &Endpoints4, slot: u32) -> Option<u64> {
+fn v4_hash(keys: &Keys, v4: &Endpoints4, slot: u32) -> Option<u64> {
     let endpoint = v4[slot as usize];
-    (endpoint != NOT_LISTED_4).then(|| keys.hash_one(endpoint))
+    (endpoint != NOT_LISTED_4).then(|| keys.endpoint4(endpoint))
 }
 
-fn v6_hash(keys: &RandomState, v6: &Endpoints6, slot: u32) -> Option<u64> {
+fn v6_hash(keys: &Keys, v6: &Endpoints6, slot: u32) -> Option<u64> {
     let endpoint = if v6.is_empty() { NOT_LISTED_6 } else { v6[slot as usize] };
-    (endpoint != NOT_LISTED_6).then(|| keys.hash_one(endpoint))
+    (endpoint != NOT_LISTED_6).then(|| keys.endpoint6(endpoint))
 }
 
 #[cfg(test)]

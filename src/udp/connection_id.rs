@@ -17,9 +17,9 @@ use std::fmt;
 use std::net::IpAddr;
 
 use crate::limits::UDP_ID_BUCKET_SECONDS;
+use crate::siphash::siphash_2_4;
 
 use super::packet::ConnectionId;
-use super::siphash::siphash;
 
 /// What ids are made with. Shown to nobody: its `Debug` hides it.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -56,7 +56,7 @@ impl Key {
         let (address, time) = message.split_at_mut(16);
         address.copy_from_slice(&ip.octets());
         time.copy_from_slice(&bucket.to_be_bytes());
-        ConnectionId(siphash(&self.0, &message))
+        ConnectionId(siphash_2_4(&self.0, &message))
     }
 }
 

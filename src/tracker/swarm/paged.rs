@@ -5,7 +5,7 @@
 //! of `N` items stay where they are, all of one size, and only the items behind the last full page
 //! move.
 
-use std::ops::{Index, IndexMut};
+use std::ops::{Index, IndexMut, Range};
 
 /// An array in pages of `N` items.
 #[derive(Debug)]
@@ -53,6 +53,17 @@ impl<T: Copy, const N: usize> Paged<T, N> {
         }
         if self.tail.capacity() > 2 * self.tail.len() + 4 {
             self.tail.shrink_to_fit();
+        }
+    }
+
+    /// Appends the items of a range, which the array has.
+    pub(super) fn copy_into(&self, mut range: Range<usize>, out: &mut Vec<T>) {
+        while !range.is_empty() {
+            let page = self.pages.get(range.start / N).map_or(&self.tail[..], |page| &page[..]);
+            let at = range.start % N;
+            let end = page.len().min(at + range.len());
+            out.extend_from_slice(&page[at..end]);
+            range.start += end - at;
         }
     }
 
@@ -120,6 +131,10 @@ mod tests {
             assert_eq!(paged.iter().copied().collect::<Vec<_>>(), model);
             assert_eq!((paged.len(), paged.is_empty()), (model.len(), model.is_empty()));
             assert!((0..model.len()).all(|at| paged[at] == model[at]));
+            let end = random.usize(0..=model.len());
+            let (range, mut copied) = (random.usize(0..=end)..end, Vec::new());
+            paged.copy_into(range.clone(), &mut copied);
+            assert_eq!(copied, model[range]);
         }
     }
 }
