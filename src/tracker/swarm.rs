@@ -77,7 +77,8 @@ impl Swarm {
         self.find(hash, identity).is_some()
     }
 
-    /// Takes an announce in, with the hash of its identity, and chooses the peers of its reply.
+    /// Takes an announce in, with the hash of its identity, and chooses the peers of its reply for
+    /// `out`, which is empty.
     pub fn announce(
         &mut self,
         keys: &Keys,
@@ -85,34 +86,44 @@ impl Swarm {
         now: Seconds,
         out: &mut PeerBuf,
     ) -> SwarmCounts {
-        out.clear();
         let known = self.find(hash, &request.identity);
-        if request.event == Event::Stopped {
-            if let Some(slot) = known {
-                self.take(keys, slot);
-            }
-            return self.counts();
+        if request.event != Event::Stopped {
+            self.update(keys, request, known, now, out);
+        } else if let Some(slot) = known {
+            self.take(keys, slot);
+        }
+        self.counts()
+    }
+
+    /// Takes in what a peer that stays has announced, `known` or new, and fills `out`.
+    fn update(
+        &mut self,
+        keys: &Keys,
+        request: &AnnounceRequest,
+        known: Option<u32>,
+        now: Seconds,
+        out: &mut PeerBuf,
+    ) {
+        // Before its record is read, since copying hides a part of the wait for that: an eighth of
+        // an announce's user time with 600,000 peers. Whoever moves to another slot chooses again.
+        if let Some(slot) = known {
+            self.choose(request, slot, out);
         }
         let before = known.map(|slot| self.peer(slot));
         let after = before.unwrap_or(Peer::new(request.identity)).announced(request, now);
         if after.completed && !before.is_some_and(|peer| peer.completed) {
             self.downloads = self.downloads.saturating_add(1);
         }
-        let slot = match (known, before) {
-            (Some(slot), Some(before)) if stays_in_place(&before, &after) => {
+        if let (Some(slot), Some(before)) = (known, before) {
+            if stays_in_place(&before, &after) {
                 self.records[slot as usize] = Record::pack(&after);
-                slot
+                return;
             }
-            (known, _) => {
-                if let Some(slot) = known {
-                    self.take(keys, slot);
-                }
-                self.evict_ghosts(keys, &after);
-                self.put(keys, &after)
-            }
-        };
-        self.choose(request, &after, slot, out);
-        self.counts()
+            self.take(keys, slot);
+        }
+        self.evict_ghosts(keys, &after);
+        let slot = self.put(keys, &after);
+        self.choose(request, slot, out);
     }
 
     /// Counts `downloads` finished before, by an earlier run.
@@ -178,11 +189,14 @@ impl Swarm {
 
     // -- the choice of peers ----------------------------------------------------------------------
 
-    /// Fills `out` with a random sample, never the requester, and only peers that want data for a
-    /// requester that wants none.
-    fn choose(&self, request: &AnnounceRequest, peer: &Peer, slot: u32, out: &mut PeerBuf) {
-        let knows = peer.completed || !request.may_lack_metadata();
-        let wants_nothing = peer.wants_nothing() && knows;
+    /// Fills `out` with a random sample, never the requester, who is in `slot`, and only peers that
+    /// want data for a requester that wants none.
+    fn choose(&self, request: &AnnounceRequest, slot: u32, out: &mut PeerBuf) {
+        out.clear();
+        let completed =
+            || request.event == Event::Completed || self.records[slot as usize].completed();
+        let wants_nothing =
+            request.wants_nothing() && (!request.may_lack_metadata() || completed());
         // The groups of a half that have an endpoint of one family, from the first to the last.
         let choice = |first: usize, last: usize| {
             let half = |half| self.start(half + first)..self.ends[half + last];

@@ -56,17 +56,18 @@ impl Choice {
         let left_out = self.len - wanted;
         let runs = wanted.min(left_out).div_ceil(RUN);
         let cut = random.u32(0..self.len);
-        for nth in 0..runs {
-            // What of all is dealt out to the stretches before this one, and with it.
-            let dealt = |all: u32| [all * nth / runs, all * (nth + 1) / runs];
-            let ([taken, taken_with], [passed, passed_with]) = (dealt(wanted), dealt(left_out));
-            let from = cut + taken + random.u32(passed..=passed_with);
+        let (mut taken, mut passed) = (0, 0);
+        for nth in 1..=runs {
+            // What of all is dealt out to this stretch and those before it.
+            let (taken_next, passed_next) = (wanted * nth / runs, left_out * nth / runs);
+            let from = cut + taken + random.u32(passed..=passed_next);
             let from = if from < self.len { from } else { from - self.len };
-            let to = from + taken_with - taken;
+            let to = from + taken_next - taken;
             self.pick_run(from..to.min(self.len), &mut pick);
             if to > self.len {
                 self.pick_run(0..to - self.len, &mut pick);
             }
+            (taken, passed) = (taken_next, passed_next);
         }
     }
 

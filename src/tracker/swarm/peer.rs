@@ -192,10 +192,14 @@ impl Record {
             left: unpack48(self.left),
             last_seen: self.last_seen(),
             paused: self.flags & 1 != 0,
-            completed: self.flags & 2 != 0,
+            completed: self.completed(),
             v4_unmentioned: self.flags >> 2 & 3,
             v6_unmentioned: self.flags >> 4 & 3,
         }
+    }
+
+    pub(super) fn completed(&self) -> bool {
+        self.flags & 2 != 0
     }
 
     pub(super) fn last_seen(&self) -> Seconds {

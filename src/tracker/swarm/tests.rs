@@ -30,6 +30,7 @@ impl Fixture {
 
     fn announce_unchecked(&mut self, request: &AnnounceRequest, now: u32) -> SwarmCounts {
         let asked = (request, self.keys.identity(&request.identity));
+        self.out.clear();
         self.swarm.announce(&self.keys, asked, Seconds(now), &mut self.out)
     }
 
