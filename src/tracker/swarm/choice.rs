@@ -8,8 +8,8 @@ use std::ops::Range;
 
 use crate::limits::{NUMWANT_MAX, SWARM_PEERS_MAX};
 
-/// Slots of a run, unless few are left out: 48 bytes of IPv4 endpoints.
-const RUN: u32 = 8;
+/// Slots of a run, unless few are left out: 96 bytes of IPv4 endpoints.
+const RUN: u32 = 16;
 const _: () = assert!(
     SWARM_PEERS_MAX as u64 * (NUMWANT_MAX as u64).div_ceil(RUN as u64) < u32::MAX as u64,
     "32 bits hold what is dealt out"
