@@ -5,7 +5,7 @@
 
 use std::hash::{BuildHasher as _, RandomState};
 
-use crate::request::{Endpoint4, Endpoint6, Identity, InfoHash};
+use crate::request::{Identity, InfoHash};
 use crate::siphash::siphash_1_3;
 
 /// What an index is asked with is hashed under these.
@@ -34,12 +34,8 @@ impl Keys {
         siphash_1_3(&self.0, &message)
     }
 
-    pub(super) fn endpoint4(&self, endpoint: Endpoint4) -> u64 {
-        siphash_1_3(&self.0, &endpoint)
-    }
-
-    pub(super) fn endpoint6(&self, endpoint: Endpoint6) -> u64 {
-        siphash_1_3(&self.0, &endpoint)
+    pub(super) fn endpoint<const BYTES: usize>(&self, endpoint: &[u8; BYTES]) -> u64 {
+        siphash_1_3(&self.0, endpoint)
     }
 }
 
@@ -50,7 +46,7 @@ mod tests {
     #[test]
     fn two_processes_hash_differently() {
         let [one, other] = [Keys::new(), Keys::new()];
-        assert_eq!(one.endpoint4([7; 6]), one.endpoint4([7; 6]));
-        assert_ne!(one.endpoint4([7; 6]), other.endpoint4([7; 6]));
+        assert_eq!(one.endpoint(&[7; 6]), one.endpoint(&[7; 6]));
+        assert_ne!(one.endpoint(&[7; 6]), other.endpoint(&[7; 6]));
     }
 }

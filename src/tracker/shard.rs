@@ -30,14 +30,16 @@ pub(super) struct Torrents {
     pub(super) at_work: Option<u32>,
 }
 
+/// What an announce touches comes first, and is in the same few cache lines.
 #[derive(Debug)]
+#[repr(C)]
 pub(super) struct Torrent {
     pub(super) info_hash: InfoHash,
     /// The last announce; a torrent without peers is kept for a peer timeout after it.
     pub(super) announced: Seconds,
-    pub(super) swarm: Swarm,
     /// A registered torrent stays without peers.
     pub(super) registration: Option<Box<Registration>>,
+    pub(super) swarm: Swarm,
     /// Who has brought it up.
     pub(super) origin: Origin,
 }

@@ -11,9 +11,6 @@ use crate::request::{
     endpoint6, split_endpoint4, split_endpoint6,
 };
 
-pub(super) const NOT_LISTED_4: Endpoint4 = [0; 6];
-pub(super) const NOT_LISTED_6: Endpoint6 = [0; 18];
-
 /// A dual-stack peer that announces over one family alone this often has lost the other one.
 const ONE_FAMILY_ANNOUNCES_MAX: u8 = 3;
 
