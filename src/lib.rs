@@ -62,10 +62,11 @@
 //! | [`udp::socket`], `udp::packet_info` | ... its sockets, which address was asked |
 //! | [`udp::key_file`] | ... the key of connection ids, which outlives a run |
 //! | [`udp::packet`] | bytes to request, answer to bytes, and back |
-//! | [`udp::connection_id`], [`siphash`] | ... who receives what is sent to its address |
+//! | [`udp::connection_id`] | ... who receives what is sent to its address |
 //! | [`tracker`] | the core: swarms in shards behind one door |
 //! | `tracker::shard`, `tracker::origins` | ... torrents behind a lock, who brought them up |
 //! | `tracker::swarm`, `tracker::index` | ... the peers of a torrent, how they are found |
+//! | `tracker::keys`, [`siphash`] | ... under which keys that nobody knows, and the keyed hash |
 //! | `tracker::similar` | ... which hash a mistyped one may have meant |
 //! | [`stats`], [`rounds`] | counters, and who still goes round |
 //! | [`client`] | asking a tracker, this one or another |

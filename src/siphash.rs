@@ -86,7 +86,7 @@ mod tests {
 
     /// The reference vectors of the paper's authors: key and message are 0, 1, 2 and so on, the
     /// message as long as the number of the line; the hash in little-endian bytes.
-    const VECTORS: &str = include_str!("../tests/vectors/udp_siphash.txt");
+    const VECTORS: &str = include_str!("../tests/vectors/siphash.txt");
 
     #[test]
     fn the_hash_is_that_of_the_reference_vectors() {

@@ -1,7 +1,7 @@
 //! The keys of every index: clients choose what is hashed, and must not choose where it goes.
 //!
-//! Drawn anew in each process and shown to nobody, so nobody can look for info hashes, identities or
-//! endpoints that meet in a table.
+//! Drawn anew in each process and shown to nobody, so nobody can look for info hashes, identities
+//! or endpoints that meet in a table.
 
 use std::hash::{BuildHasher as _, RandomState};
 
