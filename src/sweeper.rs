@@ -9,6 +9,7 @@
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 
 use crate::clock::{Clock, unix_time};
 use crate::limits::{
@@ -86,8 +87,8 @@ impl Sweeper {
         }
     }
 
-    /// One sweep through all shards. Returns whether it was stopped.
-    fn sweep(&self, stop: &impl Fn() -> bool) -> bool {
+    /// One sweep through all shards, in small steps and with rests. Returns whether it was stopped.
+    pub fn sweep(&self, stop: &impl Fn() -> bool) -> bool {
         let clock = &*self.clock;
         let mut sweep = Sweep::default();
         let mut rest_at = clock.millis() + SWEEP_BUDGET_MILLIS;
@@ -98,6 +99,8 @@ impl Sweeper {
             if !goes_on {
                 return false;
             }
+            // Whoever waits for this core goes first: the kernel would let the budget run out.
+            thread::yield_now();
             let now = clock.millis();
             if now >= rest_at {
                 if clock.wait(now + SWEEP_REST_MILLIS, stop) {
