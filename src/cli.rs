@@ -137,11 +137,11 @@ fn dispatch(
     environment: impl IntoIterator<Item = (OsString, OsString)>,
 ) -> Result<(), Failure> {
     let arguments: Vec<OsString> = arguments.into_iter().collect();
-    let named = arguments.get(1).and_then(|name| name.to_str()).and_then(subcommand);
-    let matches = match command().try_get_matches_from(arguments) {
+    let matches = match parsed(&arguments) {
         Ok(matches) => matches,
         Err(shown) if !shown.use_stderr() => return print(&shown.to_string()),
         Err(error) => {
+            let named = arguments.get(1).and_then(|name| name.to_str()).and_then(subcommand);
             return Err(Failure::Usage(usage_error(&error, named.map(|meant| (meant.command)()))));
         }
     };
@@ -156,6 +156,13 @@ fn dispatch(
             (meant.run)(given, &environment)
         }
     }
+}
+
+/// What was typed, understood. All commands are made only where the tracker alone is not meant, or
+/// something is wrong: their arguments would leave it 130 KiB of heap that it never needs again.
+fn parsed(arguments: &[OsString]) -> Result<ArgMatches, clap::Error> {
+    let alone = tracker_alone().try_get_matches_from(arguments);
+    alone.or_else(|_| command().try_get_matches_from(arguments))
 }
 
 /// The command of this name in the table.
@@ -177,6 +184,11 @@ fn only_serve_takes_options(root: &ArgMatches, name: &str) -> Result<(), Failure
 /// The whole command line: what the help, the completions and the man pages are made of.
 #[must_use]
 pub fn command() -> Command {
+    tracker_alone().subcommands(SUBCOMMANDS.iter().map(|subcommand| (subcommand.command)()))
+}
+
+/// The command line without the commands beside `serve`.
+fn tracker_alone() -> Command {
     let serve = Command::new("serve")
         .about("Run the tracker; what happens without a command too")
         .after_long_help(MORE);
@@ -187,7 +199,6 @@ pub fn command() -> Command {
         .after_long_help(MORE)
         .args(serve_arguments())
         .subcommand(serve.args(serve_arguments()))
-        .subcommands(SUBCOMMANDS.iter().map(|subcommand| (subcommand.command)()))
 }
 
 /// The arguments of `serve`: those that say what is served, and its own one.

@@ -12,6 +12,7 @@
 
 use std::hash::{BuildHasher as _, RandomState};
 use std::net::IpAddr;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::limits::{RATE_BURST_MINUTES, RATE_LINES_COUNT};
@@ -102,7 +103,9 @@ struct Line([AtomicU64; WAYS]);
 #[derive(Debug)]
 pub struct Buckets {
     rate: Rate,
-    lines: Box<[Line]>,
+    /// Made when the first one is taken: a tracker at rest does without 128 KiB a table.
+    lines: OnceLock<Box<[Line]>>,
+    lines_count: usize,
     /// Users choose their addresses, and must not choose their slot by it.
     keys: RandomState,
 }
@@ -114,9 +117,8 @@ impl Buckets {
         Buckets::with_lines(rate, RATE_LINES_COUNT)
     }
 
-    fn with_lines(rate: Rate, lines: usize) -> Buckets {
-        let lines = (0..lines).map(|_| Line::default()).collect();
-        Buckets { rate, lines, keys: RandomState::new() }
+    fn with_lines(rate: Rate, lines_count: usize) -> Buckets {
+        Buckets { rate, lines: OnceLock::new(), lines_count, keys: RandomState::new() }
     }
 
     /// What fills the buckets.
@@ -144,7 +146,8 @@ impl Buckets {
     }
 
     fn has_of(&self, hash: u64, now: u64) -> bool {
-        let (slot, _) = find(self.line(hash), tag_of(hash), now);
+        let Some(lines) = self.lines.get() else { return true };
+        let (slot, _) = find(line_of(lines, hash), tag_of(hash), now);
         let slot = slot.load(Ordering::Relaxed);
         slot & !TICK_MASK != tag_of(hash) || self.rate.after_one(slot & TICK_MASK, now).is_some()
     }
@@ -157,7 +160,8 @@ impl Buckets {
     }
 
     fn take_of(&self, hash: u64, now: u64) -> bool {
-        let line = self.line(hash);
+        let all_free = || (0..self.lines_count).map(|_| Line::default()).collect();
+        let line = line_of(self.lines.get_or_init(all_free), hash);
         // Whoever loses the exchange goes round again: somebody else has got on.
         loop {
             let (slot, seen) = find(line, tag_of(hash), now);
@@ -169,10 +173,10 @@ impl Buckets {
             }
         }
     }
+}
 
-    fn line(&self, hash: u64) -> &Line {
-        &self.lines[hash as usize % self.lines.len()]
-    }
+fn line_of(lines: &[Line], hash: u64) -> &Line {
+    &lines[hash as usize % lines.len()]
 }
 
 /// The upper bits of a hash, of which the lower ones choose the line; never 0.

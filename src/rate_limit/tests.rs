@@ -49,6 +49,7 @@ fn a_refused_client_is_asked_back_when_a_quarter_of_its_bucket_has_filled() {
 #[test]
 fn users_have_buckets_of_their_own_and_a_slash_64_is_one_user() {
     let buckets = Buckets::new(Rate::per_minute(1));
+    assert!(buckets.has(v4(1), START), "before anybody has taken any");
     let [a, b, other]: [IpAddr; 3] =
         ["2001:db8::1", "2001:db8::ffff", "2001:db8:0:1::1"].map(|ip| ip.parse().expect("an ip"));
     assert_eq!(taken(&buckets, a, 4, START), 4);
