@@ -108,8 +108,8 @@ bench-deps: ## Install the trackers to compare: opentracker, aquatic (compiled),
 	npm install --no-audit --no-fund --omit=optional --ignore-scripts --prefix $(BENCH_DEPS) \
 		bittorrent-tracker@11.0.2
 
-bench-scale: ## Measure muster at 1,000 to 5 million peers; SIZES="10/1000 1/1000000" (torrents/peers)
-	cargo bench --locked --bench compare -- scale $(SIZES)
+bench-scale: ## Measure muster at any size, idle, saving, sweeping; README=1; SIZES="1/1000000 10/1000"
+	cargo bench --locked --bench compare -- scale $(if $(README),readme) $(SIZES)
 
 bench-state: ## Measure saving and loading a million peers, and announces meanwhile
 	cargo bench --locked --bench state

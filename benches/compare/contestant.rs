@@ -114,13 +114,17 @@ pub fn null() -> Contestant {
     Contestant { name: "null responder", ways, running: running.into() }
 }
 
-/// muster, with these options beside one worker and no state file.
-pub fn muster(folder: &Path, options: &[&str]) -> Running {
+/// muster with defaults but for these options, on a free port; its state lies in the folder.
+pub fn muster_plain(folder: &Path, options: &[&str]) -> Running {
     let mut command = Command::new(env!("CARGO_BIN_EXE_muster"));
-    command.args(["serve", "--listen", "127.0.0.1:0", "--log-level", "warn"]);
-    command.args(["--max-peers", "20000000", "--max-torrents", "2000000"]);
-    command.args(options).current_dir(folder);
+    command.args(["serve", "--listen", "127.0.0.1:0"]).args(options).current_dir(folder);
     Running::told(command)
+}
+
+/// muster with these options and room for any crowd, which logs no start and no end.
+pub fn muster(folder: &Path, options: &[&str]) -> Running {
+    let room = ["--log-level", "warn", "--max-peers", "20000000", "--max-torrents", "2000000"];
+    muster_plain(folder, &[&room[..], options].concat())
 }
 
 /// Everybody but the null responder, in the order of the table, and who is absent and why.

@@ -2,14 +2,20 @@
 //! answers, how long one takes, what memory it holds.
 //!
 //! `make bench` compares everybody who is installed with a responder that does nothing, the limit;
-//! `make bench-scale` measures muster alone, at sizes from a thousand to millions of peers. Every
-//! tracker is filled once and then measured in each round after the others, so that what else the
-//! machine does hits all alike; the medians are shown. The load comes from this process, with the
-//! load generator of `muster bench`, over loopback. Tables and plots go to `target/bench`.
+//! `make bench-scale` measures muster alone, at any size and in more ways (`scale`). Every tracker
+//! is filled once and then measured in each round after the others, so that what else the machine
+//! does hits all alike, and again where it did too much (`quiet`); the medians are shown. The load
+//! comes from this process, with the load generator of `muster bench`, over loopback. Tables and
+//! plots go to `target/bench`.
 
 mod contestant;
+mod growth;
+mod idle;
+mod latency;
+mod logging;
 mod null;
 mod plot;
+mod quiet;
 mod scale;
 mod table;
 
@@ -57,8 +63,7 @@ fn folder(name: &str) -> PathBuf {
 }
 
 /// A plan against a tracker, which the callers change where they want something else.
-fn plan(running: &Running, way: Way, crowd: CrowdSize) -> Plan {
-    let address: SocketAddr = running.address;
+fn plan(address: SocketAddr, way: Way, crowd: CrowdSize, pid: Option<u32>) -> Plan {
     Plan {
         address,
         way,
@@ -74,12 +79,22 @@ fn plan(running: &Running, way: Way, crowd: CrowdSize) -> Plan {
         names_addresses: false,
         threads: 1,
         timeout_nanos: 20_000_000_000,
-        pid: Some(running.pid()),
+        pid,
     }
 }
 
-/// Measures, or says what stands in the way.
+/// The plan of the comparison.
+fn plan_for(running: &Running, way: Way) -> Plan {
+    plan(running.address, way, CROWD, Some(running.pid()))
+}
+
+/// Measures, if need be again, or says what stands in the way.
 fn measure(name: &str, plan: &Plan) -> Outcome {
+    quiet::undisturbed(|| measure_once(name, plan))
+}
+
+/// As [`measure`], whatever else the machine does.
+fn measure_once(name: &str, plan: &Plan) -> Outcome {
     let outcome = load::run(plan).unwrap_or_else(|text| panic!("{name}: {text}"));
     for (kind, faults) in outcome.tally.faults().filter(|(_, faults)| faults.count > 0) {
         eprintln!("{name}: {} announces {}: {}", faults.count, kind.name(), faults.example);
@@ -105,7 +120,7 @@ fn compare(rounds: usize, into_readme: bool) {
         eprintln!("round {round} of {rounds}");
         for (contestant, way, process, outcomes) in &mut rows {
             let running = &contestant.running[*process];
-            outcomes.push(measure(contestant.name, &plan(running, *way, CROWD)));
+            outcomes.push(measure(contestant.name, &plan_for(running, *way)));
         }
     }
     let rows: Vec<table::Row> = rows
@@ -124,8 +139,8 @@ fn fill(contestant: &Contestant) {
             continue;
         }
         eprintln!("filling {} with {} peers", contestant.name, CROWD.peers);
-        let once = Plan { fill: true, span: Span::Count(1), ..plan(running, *way, CROWD) };
-        let fill = measure(contestant.name, &once).fill.expect("it was asked for");
+        let once = Plan { fill: true, span: Span::Count(1), ..plan_for(running, *way) };
+        let fill = measure_once(contestant.name, &once).fill.expect("it was asked for");
         let failed = fill.failed();
         assert!(failed * 100 < fill.answered, "{}: {failed} failed", contestant.name);
     }

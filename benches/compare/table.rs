@@ -11,6 +11,7 @@ use std::path::Path;
 use muster::load::{Outcome, Way};
 
 use super::plot::{Bar, svg};
+use super::quiet;
 
 /// What one tracker costs one way: medians of the rounds.
 pub struct Row {
@@ -95,14 +96,9 @@ const WAYS: [(Way, &str); 3] = [
     (Way::Udp, "UDP"),
 ];
 
-/// Where the README has the table of the last run that was to go there.
-const MARKS: (&str, &str) = ("<!-- bench: begin -->\n", "<!-- bench: end -->\n");
-const PLOT: &str = "docs/bench.svg";
-
 /// Prints the table, and writes it and the plot to `target/bench`, and into the README if asked.
 pub fn write(rows: &[Row], absent: &[String], rounds: usize, into_readme: bool) {
-    let table = markdown(rows, absent, rounds);
-    println!("{table}");
+    let text = markdown(rows, absent, rounds);
     let bars: Vec<Bar> = WAYS
         .iter()
         .flat_map(|(way, group)| {
@@ -115,20 +111,44 @@ pub fn write(rows: &[Row], absent: &[String], rounds: usize, into_readme: bool) 
         })
         .collect();
     let plot = svg("CPU time of an announce, microseconds (logarithmic scale)", &bars);
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let put = |path: &str, text: &str| {
-        fs::write(root.join(path), text).unwrap_or_else(|error| panic!("{path}: {error}"));
-    };
-    put("target/bench/compare.md", &table);
-    put("target/bench/compare.svg", &plot);
-    if into_readme {
-        fs::create_dir_all(root.join("docs")).expect("the repository is ours");
-        put(PLOT, &plot);
+    PageOfRun { name: "compare", marks: "bench", text, plot }.write(into_readme);
+}
+
+/// What one run has to show.
+pub struct PageOfRun {
+    /// Of its files in `target/bench`.
+    pub name: &'static str,
+    /// Of the marks in the README between which it goes, and of its plot in `docs`.
+    pub marks: &'static str,
+    /// Markdown.
+    pub text: String,
+    /// SVG.
+    pub plot: String,
+}
+
+impl PageOfRun {
+    /// Prints the text, and writes it and the plot to `target/bench`, and into the README if asked.
+    pub fn write(&self, into_readme: bool) {
+        let PageOfRun { name, marks, text, plot } = self;
+        println!("{text}");
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let put = |path: &str, text: &str| {
+            fs::write(root.join(path), text).unwrap_or_else(|error| panic!("{path}: {error}"));
+        };
+        put(&format!("target/bench/{name}.md"), text);
+        put(&format!("target/bench/{name}.svg"), plot);
+        if !into_readme {
+            return;
+        }
+        let image = format!("docs/{marks}.svg");
+        let (begin, end) =
+            (format!("<!-- {marks}: begin -->\n"), format!("<!-- {marks}: end -->\n"));
         let readme = fs::read_to_string(root.join("README.md")).expect("the README");
-        let (before, rest) = readme.split_once(MARKS.0).expect("the README has the first mark");
-        let (_, after) = rest.split_once(MARKS.1).expect("the README has the second mark");
-        let text = format!("{before}{}{table}\n![]({PLOT})\n{}{after}", MARKS.0, MARKS.1);
-        put("README.md", &text);
+        let (before, rest) = readme.split_once(&begin).expect("the README has the first mark");
+        let (_, after) = rest.split_once(&end).expect("the README has the second mark");
+        fs::create_dir_all(root.join("docs")).expect("the repository is ours");
+        put(&image, plot);
+        put("README.md", &format!("{before}{begin}{text}\n![]({image})\n{end}{after}"));
     }
 }
 
@@ -172,7 +192,7 @@ fn markdown(rows: &[Row], absent: &[String], rounds: usize) -> String {
     if !absent.is_empty() {
         let _ = writeln!(text, "\nNot installed, so not measured: {}.", absent.join("; "));
     }
-    text
+    text + &quiet::verdict()
 }
 
 /// The processor and how many of its cores there are.
