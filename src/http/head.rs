@@ -129,14 +129,10 @@ pub fn find_end(bytes: &[u8], from: usize) -> Option<usize> {
 /// Parses the head at the beginning of `bytes`.
 #[must_use]
 pub fn parse(bytes: &[u8]) -> Parsed<'_> {
-    match parse_head(bytes) {
-        Ok(Some((head, length))) => Parsed::Complete(head, length),
-        Ok(None) => Parsed::Partial,
-        Err(problem) => Parsed::Bad(problem),
-    }
+    parse_head(bytes).unwrap_or_else(Parsed::Bad)
 }
 
-fn parse_head(bytes: &[u8]) -> Result<Option<(Head<'_>, usize)>, Problem> {
+fn parse_head(bytes: &[u8]) -> Result<Parsed<'_>, Problem> {
     let text = skip_empty_lines(bytes);
     // A TLS hello or a BitTorrent handshake may have no line end to wait for.
     if let Some(first) = text.first().filter(|&&byte| begins_no_line(byte)) {
@@ -144,7 +140,11 @@ fn parse_head(bytes: &[u8]) -> Result<Option<(Head<'_>, usize)>, Problem> {
         return Err(Problem::bad(format!("method: {first} begins none, this port speaks HTTP")));
     }
     let Some((line, rest)) = split_line(text) else {
-        return if text.len() > HTTP_HEAD_BYTES_MAX { Err(line_too_long()) } else { Ok(None) };
+        return if text.len() > HTTP_HEAD_BYTES_MAX {
+            Err(line_too_long())
+        } else {
+            Ok(Parsed::Partial)
+        };
     };
     if text.len() - rest.len() > HTTP_HEAD_BYTES_MAX {
         return Err(line_too_long());
@@ -156,7 +156,7 @@ fn parse_head(bytes: &[u8]) -> Result<Option<(Head<'_>, usize)>, Problem> {
         Ok(httparse::Status::Partial) if text.len() > HTTP_HEAD_BYTES_MAX => {
             return Err(head_too_long());
         }
-        Ok(httparse::Status::Partial) => return Ok(None),
+        Ok(httparse::Status::Partial) => return Ok(Parsed::Partial),
         Err(httparse::Error::TooManyHeaders) => {
             let text = format!("more than {HTTP_HEADERS_MAX} header lines");
             return Err(Problem { status: Status::HeadTooLarge, text });
@@ -168,7 +168,7 @@ fn parse_head(bytes: &[u8]) -> Result<Option<(Head<'_>, usize)>, Problem> {
     }
     let lines = lines.iter().map(|line| (line.name, line.value));
     let head = Head::from_parts(method, target, version, lines)?;
-    Ok(Some((head, bytes.len() - rest.len() + length)))
+    Ok(Parsed::Complete(head, bytes.len() - rest.len() + length))
 }
 
 fn line_too_long() -> Problem {
