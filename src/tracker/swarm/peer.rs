@@ -68,22 +68,26 @@ impl Peer {
     }
 
     /// The peer as it is after an announce of its own.
-    pub(super) fn announced(mut self, request: &AnnounceRequest, now: Seconds) -> Peer {
+    #[inline]
+    pub(super) fn announced(&self, request: &AnnounceRequest, now: Seconds) -> Peer {
         let v4 = request.v4.map(|ip| endpoint4(ip, request.port));
         let v6 = request.v6.map(|ip| endpoint6(ip, request.port));
-        (self.v4, self.v4_unmentioned) = mentioned(self.v4, v4, self.v4_unmentioned);
-        (self.v6, self.v6_unmentioned) = mentioned(self.v6, v6, self.v6_unmentioned);
-        if request.port == 0 {
-            self.v4 = self.v4.filter(|_| v4.is_none());
-            self.v6 = self.v6.filter(|_| v6.is_none());
+        let unlisted = request.port == 0;
+        let (listed4, v4_unmentioned) = mentioned(self.v4, v4, self.v4_unmentioned);
+        let (listed6, v6_unmentioned) = mentioned(self.v6, v6, self.v6_unmentioned);
+        Peer {
+            identity: self.identity,
+            v4: listed4.filter(|_| !unlisted || v4.is_none()),
+            v6: listed6.filter(|_| !unlisted || v6.is_none()),
+            uploaded: request.uploaded.min(PEER_COUNTER_BYTES_MAX),
+            downloaded: request.downloaded.min(PEER_COUNTER_BYTES_MAX),
+            left: request.left.min(PEER_COUNTER_BYTES_MAX),
+            last_seen: now,
+            paused: request.event == Event::Paused,
+            completed: self.completed || request.event == Event::Completed,
+            v4_unmentioned,
+            v6_unmentioned,
         }
-        self.uploaded = request.uploaded.min(PEER_COUNTER_BYTES_MAX);
-        self.downloaded = request.downloaded.min(PEER_COUNTER_BYTES_MAX);
-        self.left = request.left.min(PEER_COUNTER_BYTES_MAX);
-        self.last_seen = now;
-        self.paused = request.event == Event::Paused;
-        self.completed |= request.event == Event::Completed;
-        self
     }
 
     /// Whether it has everything.
@@ -164,21 +168,33 @@ fn unpack48([a, b, c, d, e, f]: [u8; 6]) -> u64 {
 
 impl Record {
     pub(super) fn pack(peer: &Peer) -> Record {
-        let flags = u8::from(peer.paused)
+        let mut record = Record {
+            last_seen: [0; 4],
+            peer_id: peer.identity.peer_id.0,
+            proof: peer.identity.proof.0.to_be_bytes(),
+            uploaded: [0; 6],
+            downloaded: [0; 6],
+            left: [0; 6],
+            flags: 0,
+        };
+        record.set(peer);
+        record
+    }
+
+    /// Makes it that of a peer of the same identity.
+    #[inline]
+    pub(super) fn set(&mut self, peer: &Peer) {
+        self.last_seen = peer.last_seen.0.to_be_bytes();
+        self.uploaded = pack48(peer.uploaded);
+        self.downloaded = pack48(peer.downloaded);
+        self.left = pack48(peer.left);
+        self.flags = u8::from(peer.paused)
             | u8::from(peer.completed) << 1
             | peer.v4_unmentioned << 2
             | peer.v6_unmentioned << 4;
-        Record {
-            last_seen: peer.last_seen.0.to_be_bytes(),
-            peer_id: peer.identity.peer_id.0,
-            proof: peer.identity.proof.0.to_be_bytes(),
-            uploaded: pack48(peer.uploaded),
-            downloaded: pack48(peer.downloaded),
-            left: pack48(peer.left),
-            flags,
-        }
     }
 
+    #[inline]
     pub(super) fn unpack(&self, v4: Option<Endpoint4>, v6: Option<Endpoint6>) -> Peer {
         Peer {
             identity: self.identity(),
