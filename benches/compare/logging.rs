@@ -13,8 +13,10 @@ use super::measure;
 use super::scale::{SECOND, WAYS, crowd, fill, named};
 use super::table::{cpu, median, micros, ratio};
 
-/// How often each is measured each way, a second each time.
-const ROUNDS: usize = 7;
+/// How often each is measured each way, and how long each time. Short turns and many: what a
+/// connection costs depends on how the threads of both sides happen to meet, by half and more.
+const ROUNDS: usize = 21;
+const TURN_NANOS: u64 = SECOND / 3;
 
 /// The table of both levels.
 pub fn table(folder: &Path) -> String {
@@ -33,7 +35,7 @@ pub fn table(folder: &Path) -> String {
     for (way, name) in WAYS.into_iter().zip(["UDP", "HTTP, kept", "HTTP, each"]) {
         eprintln!("logging: {name}");
         let cost = |running: &Running| {
-            let plan = Plan { span: Span::Nanos(SECOND), ..named(running, way, crowd) };
+            let plan = Plan { span: Span::Nanos(TURN_NANOS), ..named(running, way, crowd) };
             let outcome: Outcome = measure("muster", &plan);
             cpu(&outcome).0
         };
