@@ -112,10 +112,11 @@ pub const SWEEP_INTERVAL_SECONDS: u32 = 30;
 /// Peers looked at under one hold of a shard lock: some 10 microseconds of work, or half a
 /// millisecond when all of them have timed out.
 pub const SWEEP_STEP_PEERS_MAX: usize = 512;
-/// The sweeper works this long, then rests `SWEEP_REST_MILLIS`: a fifth of one core at most.
-pub const SWEEP_BUDGET_MILLIS: u64 = 5;
+/// The sweeper works this long, then rests `SWEEP_REST_MILLIS`: a fifth of one core at most, and no
+/// longer at a time than an announce may wait for the core.
+pub const SWEEP_BUDGET_MILLIS: u64 = 1;
 /// The rest after each budget of work.
-pub const SWEEP_REST_MILLIS: u64 = 20;
+pub const SWEEP_REST_MILLIS: u64 = 4;
 
 // -- HTTP -----------------------------------------------------------------------------------------
 
@@ -373,9 +374,8 @@ pub const AUTOSAVE_INTERVAL_SECONDS_RANGE: (u32, u32) = (0, 86_400);
 pub const JOURNAL_INTERVAL_SECONDS: u32 = 3;
 /// A state file larger than half of the host's memory is not read; this, where that is not known.
 pub const STATE_FILE_BYTES_FALLBACK_MAX: u64 = 1024 * 1024 * 1024;
-/// Bytes of the state file formatted before they are written, with no lock held, and before another
-/// thread may have the core: those of 170 peers, 0.1 ms of work.
-pub const STATE_WRITE_BYTES: usize = 32 * 1024;
+/// Bytes of the state file formatted before they are written, with no lock held.
+pub const STATE_WRITE_BYTES: usize = 256 * 1024;
 /// Things the load of a state complains about one by one; more are only counted.
 pub const STATE_NOTES_MAX: usize = 50;
 /// Symlinks followed from the state file's path: the kernel's own bound (`MAXSYMLINKS`).

@@ -7,8 +7,8 @@
 //! who owes least gives way and the newcomer takes over what that one owed. So a flood of addresses
 //! pushes out the addresses of the flood, and nobody frees himself by being pushed out.
 //!
-//! No lock: a look and one compare-and-swap, from any thread. Time is an argument. Two users in a
-//! full line share a bucket once in 130,000.
+//! No lock, once the table is made: a look and one compare-and-swap, from any thread. Time is an
+//! argument. Two users in a full line share a bucket once in 130,000.
 
 use std::hash::{BuildHasher as _, RandomState};
 use std::net::IpAddr;

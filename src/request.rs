@@ -210,14 +210,14 @@ pub struct AnnounceRequest {
 }
 
 impl AnnounceRequest {
-    /// Whether this may be a leecher that does not know yet what it lacks.
-    ///
     /// Whether its sender has everything, or all it wants (BEP 21).
     #[must_use]
     pub fn wants_nothing(&self) -> bool {
         self.left == 0 || self.event == Event::Paused
     }
 
+    /// Whether this may be a leecher that does not know yet what it lacks.
+    ///
     /// aria2 (1.36) announces a magnet link with `left=0` until it has fetched the metadata, for
     /// which it needs a seeder. It is told of them, as nobody else who has everything is; a magnet
     /// link of other clients comes with a `left` above 0.

@@ -2,8 +2,8 @@
 //!
 //! Ours because std's is either deprecated (`SipHasher`) or keyed anew in each process
 //! (`RandomState`), and a connection id has to outlive a restart; and because std's takes its
-//! message in pieces, which costs three times the instructions where the length is known: 400 of
-//! an announce's 4,500. The bits are all kept: an id is guessed once in 2^64 tries.
+//! message in pieces, which costs three times the instructions where the length is known, a tenth
+//! of an announce's over UDP (callgrind, 11/2026). An id is guessed once in 2^64 tries.
 //!
 //! Source: Aumasson and Bernstein, "`SipHash`: a fast short-input PRF" (2012), section 2, with its
 //! reference vectors as tests.

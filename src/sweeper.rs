@@ -9,7 +9,6 @@
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread;
 
 use crate::clock::{Clock, unix_time};
 use crate::limits::{
@@ -99,8 +98,6 @@ impl Sweeper {
             if !goes_on {
                 return false;
             }
-            // Whoever waits for this core goes first: the kernel would let the budget run out.
-            thread::yield_now();
             let now = clock.millis();
             if now >= rest_at {
                 if clock.wait(now + SWEEP_REST_MILLIS, stop) {

@@ -10,7 +10,6 @@
 
 use std::fmt::Write as _;
 use std::io::{self, Write};
-use std::thread;
 use std::time::Duration;
 
 use crate::limits::STATE_WRITE_BYTES;
@@ -72,14 +71,8 @@ impl Sheet<'_> {
         Ok(())
     }
 
-    /// Writes what there is if that is enough, and lets another thread run if one waits: a save
-    /// computes for a second, and the kernel lets it go on for 3 ms while an announce waits.
     fn flush_if_full(&mut self) -> io::Result<()> {
-        if self.text.len() >= STATE_WRITE_BYTES {
-            self.flush()?;
-            thread::yield_now();
-        }
-        Ok(())
+        if self.text.len() >= STATE_WRITE_BYTES { self.flush() } else { Ok(()) }
     }
 }
 

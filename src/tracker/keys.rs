@@ -44,7 +44,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn two_processes_hash_differently() {
+    fn two_trackers_hash_differently() {
         let [one, other] = [Keys::new(), Keys::new()];
         assert_eq!(one.endpoint(&[7; 6]), one.endpoint(&[7; 6]));
         assert_ne!(one.endpoint(&[7; 6]), other.endpoint(&[7; 6]));

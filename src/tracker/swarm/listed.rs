@@ -24,11 +24,6 @@ impl<const BYTES: usize, const PAGE: usize> Listed<BYTES, PAGE> {
         self.endpoints.len() as u32
     }
 
-    /// Whether no peer has an endpoint of this family.
-    pub(super) fn lists_nobody(&self) -> bool {
-        self.endpoints.iter().all(|&endpoint| endpoint == Self::NOBODY)
-    }
-
     /// The slot of the peer that has an endpoint.
     pub(super) fn find(&self, keys: &Keys, endpoint: [u8; BYTES]) -> Option<u32> {
         let is = |slot| self.endpoints[slot as usize] == endpoint;

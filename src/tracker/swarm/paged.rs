@@ -68,7 +68,8 @@ impl<T: Copy, const N: usize> Paged<T, N> {
         self.pages.capacity() * N + self.tail.capacity()
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = &T> {
+    #[cfg(test)]
+    fn iter(&self) -> impl Iterator<Item = &T> {
         self.pages.iter().flat_map(|page| page.iter()).chain(&self.tail)
     }
 }
