@@ -91,7 +91,7 @@ fuzz: ## Fuzz every parser for TIME=60 seconds each; TARGET=head only one; needs
 fuzz-deps: ## Install cargo-fuzz, which drives libFuzzer; a C++ compiler has to be there
 	cargo install --locked --version 0.13.2 cargo-fuzz
 
-bench: ## Compare the trackers that are installed; ROUNDS=5, README=1 puts the result there
+bench: ## Compare the trackers that are installed; ROUNDS=5; README=1 puts the tables into README.md
 	cargo bench --locked --bench compare -- compare $(or $(ROUNDS),5) $(if $(README),readme)
 
 bench-create: ## Measure the making of a torrent against mktorrent and bare SHA-1; SIZE=2GiB ROUNDS=5
@@ -108,13 +108,13 @@ bench-deps: ## Install the trackers to compare: opentracker, aquatic (compiled),
 	npm install --no-audit --no-fund --omit=optional --ignore-scripts --prefix $(BENCH_DEPS) \
 		bittorrent-tracker@11.0.2
 
-bench-scale: ## Measure muster at any size, idle, saving, sweeping; README=1; SIZES="1/1000000 10/1000"
+bench-scale: ## Measure muster alone, at 7 sizes; README=1; SIZES="1/1000000" (torrents/peers) for others
 	cargo bench --locked --bench compare -- scale $(if $(README),readme) $(SIZES)
 
 bench-state: ## Measure saving and loading a million peers, and announces meanwhile
 	cargo bench --locked --bench state
 
-bench-udp: ## Measure the CPU time of an announce over UDP and HTTP; ROUNDS=21
+bench-udp: ## Measure an announce over UDP and HTTP, and on all addresses instead of one; ROUNDS=5
 	cargo bench --locked --bench udp -- $(or $(ROUNDS),5)
 
 ci: ## Run what CI runs, the installation of the clients included
