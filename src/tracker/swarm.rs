@@ -90,6 +90,8 @@ impl Swarm {
         now: Seconds,
         out: &mut PeerBuf,
     ) -> SwarmCounts {
+        self.records.fetch();
+        self.v4.fetch();
         match self.find(hash, &request.identity) {
             Some(slot) if request.event == Event::Stopped => drop(self.take(keys, slot)),
             Some(slot) => self.update(keys, request, slot, now, out),

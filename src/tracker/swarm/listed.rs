@@ -74,6 +74,12 @@ impl<const BYTES: usize, const PAGE: usize> Listed<BYTES, PAGE> {
         self.endpoints[to as usize] = self.endpoints[from as usize];
     }
 
+    /// See [`Paged::fetch`].
+    #[inline]
+    pub(super) fn fetch(&self) {
+        self.endpoints.fetch();
+    }
+
     /// Appends the endpoints in a range of slots.
     pub(super) fn copy_into(&self, slots: Range<usize>, out: &mut Vec<[u8; BYTES]>) {
         self.endpoints.copy_into(slots, out);
