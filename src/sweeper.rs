@@ -86,9 +86,9 @@ impl Sweeper {
         }
     }
 
-    /// One sweep through all shards: forgets the peers whose time is over by [`Sweeper::clock`], and
-    /// sleeps for [`SWEEP_REST_MILLIS`] after each [`SWEEP_BUDGET_MILLIS`] of work. Returns true as
-    /// soon as `stop` says so after a rest, else false when it is through.
+    /// One sweep through all shards: forgets the peers whose time is over by [`Sweeper::clock`],
+    /// and sleeps for [`SWEEP_REST_MILLIS`] after each [`SWEEP_BUDGET_MILLIS`] of work. Returns
+    /// true as soon as `stop` says so after a rest, else false when it is through.
     pub fn sweep(&self, stop: &impl Fn() -> bool) -> bool {
         let clock = &*self.clock;
         let mut sweep = Sweep::default();
