@@ -1,5 +1,9 @@
-//! The trackers that are compared, and how each is started: on a free port of 127.0.0.1, with one
-//! thread that serves, in a folder of its own, ended when dropped.
+//! The trackers that are compared, and how each is started: on a free port of 127.0.0.1, with as
+//! few threads that serve as it can do with, in a folder of the run, ended when dropped.
+//!
+//! opentracker has one thread, and so has the tracker of npm; muster one for HTTP and one for UDP;
+//! aquatic over UDP one, and over HTTP one for its sockets and one for its swarms, which it has no
+//! smaller form of. Who has two gains in announces a second, not in the CPU time of one.
 //!
 //! What is not installed is left out and named. `make bench-deps` installs what is looked for here:
 //! opentracker from Debian (which serves registered torrents alone, so it is given their list),
@@ -101,6 +105,14 @@ pub struct Contestant {
     pub running: Vec<Running>,
 }
 
+impl Contestant {
+    /// The process that serves a way, if one does.
+    pub fn serving(&self, way: Way) -> Option<&Running> {
+        let (_, process) = self.ways.iter().find(|(served, _)| *served == way)?;
+        self.running.get(*process)
+    }
+}
+
 const ALL: [Way; 3] = [Way::Each, Way::Keep, Way::Udp];
 
 /// The responders that do nothing: a process for each way.
@@ -129,7 +141,7 @@ pub fn muster(folder: &Path, options: &[&str]) -> Running {
 
 /// Everybody but the null responder, in the order of the table, and who is absent and why.
 pub fn others(folder: &Path, crowd: &Crowd, torrents: u32) -> (Vec<Contestant>, Vec<String>) {
-    let ours = muster(folder, &["--workers", "1", "--state-file", ""]);
+    let ours = muster_plain(folder, &["--workers", "1", "--state-file", ""]);
     let ways = ALL.map(|way| (way, 0)).into();
     let mut present = vec![Contestant { name: "muster", ways, running: vec![ours] }];
     let mut absent = Vec::new();
@@ -200,9 +212,8 @@ fn npm(folder: &Path) -> Started {
 
 /// The whole path of a program, if it is there.
 fn installed(path: &str) -> Result<PathBuf, String> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
-    let missing = || format!("no {}: make bench-deps", path.display());
-    if path.exists() { Ok(path.clone()) } else { Err(missing()) }
+    let whole = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
+    if whole.exists() { Ok(whole) } else { Err(format!("no {path}: make bench-deps")) }
 }
 
 /// A port that was free a moment ago, for TCP and UDP.

@@ -18,6 +18,7 @@ use muster::load::{Outcome, Plan};
 use super::contestant::{Running, muster};
 use super::measure;
 use super::plot::{Bar, svg};
+use super::quiet::Retries;
 use super::scale::{SECOND, WAYS, crowd, empty, fill, named};
 use super::table::{cpu, grouped, median, micros, ratio};
 
@@ -45,6 +46,7 @@ struct Grown {
     peer_bytes: u64,
     /// What was measured each way, round after round.
     outcomes: [Vec<Outcome>; 3],
+    retries: [Retries; 3],
 }
 
 /// The table of all sizes, and its plot.
@@ -80,13 +82,16 @@ impl Grown {
         fill(&named(&running, WAYS[0], crowd));
         let full = Usage::of(running.pid()).expect("it runs").resident_bytes;
         let peer_bytes = full.saturating_sub(before) / u64::from(peers);
-        Grown { crowd, folder, running, peer_bytes, outcomes: Default::default() }
+        let retries = [(); 3].map(|()| Retries::new());
+        Grown { crowd, folder, running, peer_bytes, outcomes: Default::default(), retries }
     }
 
     fn measure(&mut self) {
-        for (way, outcomes) in WAYS.into_iter().zip(&mut self.outcomes) {
+        let rows = self.outcomes.iter_mut().zip(&mut self.retries);
+        for (way, (outcomes, retries)) in WAYS.into_iter().zip(rows) {
             let plan = named(&self.running, way, self.crowd);
-            outcomes.push(measure("muster", &Plan { span: Span::Nanos(SECOND), ..plan }));
+            let plan = Plan { span: Span::Nanos(SECOND), ..plan };
+            outcomes.push(measure("muster", &plan, retries));
         }
     }
 
@@ -167,16 +172,16 @@ pub fn workers(folder: &Path) -> String {
     let mut rows = ["1", "2"].map(|workers| {
         let running = muster(folder, &["--state-file", "", "--workers", workers]);
         fill(&named(&running, WAYS[0], crowd));
-        (workers, running, [const { Vec::new() }; 3])
+        (workers, running, [(); 3].map(|()| (Vec::new(), Retries::new())))
     });
     for round in 1..=ROUNDS {
         eprintln!("workers: round {round} of {ROUNDS}");
         for (_, running, rates) in &mut rows {
-            for (way, rates) in WAYS.into_iter().zip(rates) {
+            for (way, (rates, retries)) in WAYS.into_iter().zip(rates) {
                 let plan = named(running, way, crowd);
                 let span = Span::Nanos(SECOND);
                 let plan = Plan { threads: GENERATOR_THREADS, span, ..plan };
-                rates.push(measure("muster", &plan).per_second());
+                rates.push(measure("muster", &plan, retries).per_second());
             }
         }
     }
@@ -186,7 +191,7 @@ pub fn workers(folder: &Path) -> String {
          | workers | UDP | HTTP, kept | HTTP, each |\n|---|---|---|---|\n"
     );
     for (workers, _, rates) in rows {
-        let rates = rates.map(|rates| grouped(median(rates.into_iter())));
+        let rates = rates.map(|(rates, _)| grouped(median(rates.into_iter())));
         let _ = writeln!(text, "| {workers} | {} |", rates.join(" | "));
     }
     text

@@ -1,10 +1,13 @@
 //! How long announces wait while the tracker does something else: saves, sweeps, forgets.
 //!
 //! Announces come at a fixed rate, which any machine keeps, and count from when each was due. A
-//! million peers are tracked. It is looked at for half a second each, in turns, until there are
-//! [`SLICES`] of each in which the machine was left alone (`quiet`), 25,000 announces; if it never
-//! is, the least disturbed have to do. Beside what the tracker does stands a thread that only
-//! computes: with two cores, part of what an announce waits for is a core.
+//! million peers are tracked. It is looked at for half a second each, in turns that begin with a
+//! slice in which the tracker does nothing else, until there are [`SLICES`] of each in which the
+//! machine was left alone (`quiet`), and in the quiet one of the same turn too: 25,000 announces;
+//! if it never is, the least disturbed have to do. Announces that were left out at the end of a
+//! slice, since all connections waited, count with what they had waited until then. Beside what the
+//! tracker does stands a thread that only computes: with two cores, part of what an announce waits
+//! for is a core.
 //!
 //! The tracker runs within this process, so that a sweep can follow upon the other without the half
 //! minute between two of the sweeper's own, and go on with a clock that is ahead.
@@ -26,7 +29,7 @@ use muster::serve::{self, Running};
 use muster::sweeper::Sweeper;
 
 use super::scale::{SECOND, crowd, empty, fill};
-use super::table::{grouped, median, micros, ratio};
+use super::table::{grouped, micros, quartiles, ratio};
 use super::{measure_once, plan, quiet};
 
 /// Announces a second.
@@ -56,17 +59,29 @@ enum Beside {
 struct Phase {
     way: Way,
     beside: Beside,
-    /// What others took beside each slice, in thousandths of a core, and how long announces took.
-    slices: Vec<(u64, Histogram)>,
-    /// How often it was done in all of them.
+    slices: Vec<Slice>,
+}
+
+struct Slice {
+    latency: Histogram,
+    /// How often it was done.
     done: u64,
+    /// What others took beside it, in thousandths of a core, or beside the quiet slice of its turn
+    /// if that was more.
+    others: u64,
+    /// The p99.9 against that of the quiet slice of its turn, in thousandths.
+    of_quiet: u64,
 }
 
 /// What is shown of a phase.
 struct Shown {
     latency: Histogram,
-    /// The p99.9 of a slice, the median: one bad slice in ten moves that of all of them alone.
-    slice_p999: u64,
+    /// How often it was done.
+    done: u64,
+    /// The p99.9 of a slice, quartiles: one bad slice in ten moves that of all of them alone.
+    slice_p999: [u64; 3],
+    /// That against the quiet slice of the same turn, in thousandths, quartiles.
+    of_quiet: [u64; 3],
     /// The most that others took beside one of them, in thousandths of a core.
     others: u64,
 }
@@ -85,31 +100,50 @@ pub fn table(folder: &Path) -> String {
     let config = Config::load(&options, &[], None).expect("options as documented");
     let running = serve::start(&config).expect("a tracker");
     let beside = [Beside::Nothing, Beside::Computing, Beside::Saves, Beside::Sweeps];
-    let phases =
-        [Way::Udp, Way::Keep].into_iter().flat_map(|way| beside.map(|beside| (way, beside)));
-    let mut phases: Vec<Phase> = phases.map(|(way, beside)| Phase::new(way, beside)).collect();
-    fill(&phases[0].plan(&running));
+    let mut ways = [Way::Udp, Way::Keep].map(|way| beside.map(|beside| Phase::new(way, beside)));
+    fill(&ways[0][0].plan(&running));
     for turn in 1..=TURNS_MAX {
         eprintln!("latencies: turn {turn}");
-        phases.iter_mut().filter(|phase| phase.is_wanting()).for_each(|phase| phase.turn(&running));
-    }
-    let mut forgetting = Phase::new(Way::Udp, Beside::Forgetting);
-    for turn in 1..=FORGETTING_TURNS_MAX {
-        eprintln!("forgetting: turn {turn}");
-        if forgetting.is_wanting() {
-            fill(&forgetting.plan(&running));
-            forgetting.turn(&running);
+        for phases in &mut ways {
+            take_turn(phases, &running);
+        }
+        if !ways.iter().flatten().any(Phase::is_wanting) {
+            break;
         }
     }
-    phases.push(forgetting);
+    let mut forgetting =
+        [Beside::Nothing, Beside::Forgetting].map(|beside| Phase::new(Way::Udp, beside));
+    for turn in 1..=FORGETTING_TURNS_MAX {
+        eprintln!("forgetting: turn {turn}");
+        fill(&forgetting[0].plan(&running));
+        take_turn(&mut forgetting, &running);
+        if !forgetting[1].is_wanting() {
+            break;
+        }
+    }
+    let [_, forgetting] = forgetting;
+    let phases: Vec<Phase> = ways.into_iter().flatten().chain([forgetting]).collect();
     running.stop().expect("a last save");
     empty(folder);
     markdown(&phases)
 }
 
+/// Measures a slice of each phase, of which the first is the quiet one.
+fn take_turn(phases: &mut [Phase], running: &Running) {
+    let mut quiet = None;
+    for phase in phases {
+        let mut slice = phase.slice(running);
+        let p999 = slice.latency.quantile(999);
+        let (quiet_p999, others) = *quiet.get_or_insert((p999, slice.others));
+        slice.of_quiet = p999 * 1000 / quiet_p999.max(1);
+        slice.others = slice.others.max(others);
+        phase.slices.push(slice);
+    }
+}
+
 impl Phase {
     fn new(way: Way, beside: Beside) -> Phase {
-        Phase { way, beside, slices: Vec::new(), done: 0 }
+        Phase { way, beside, slices: Vec::new() }
     }
 
     fn slices_wanted(&self) -> usize {
@@ -117,7 +151,7 @@ impl Phase {
     }
 
     fn is_wanting(&self) -> bool {
-        let quiet = self.slices.iter().filter(|(others, _)| quiet::is_quiet(*others));
+        let quiet = self.slices.iter().filter(|slice| quiet::is_quiet(slice.others));
         quiet.count() < self.slices_wanted()
     }
 
@@ -128,35 +162,41 @@ impl Phase {
         Plan { names_addresses: true, rate: Some(RATE), span: Span::Nanos(nanos), ..plan }
     }
 
-    /// Measures one slice.
-    fn turn(&mut self, running: &Running) {
+    /// Measures one slice, which is not yet compared with another.
+    fn slice(&self, running: &Running) -> Slice {
         let plan = self.plan(running);
-        let slices = &mut self.slices;
-        self.done += meanwhile(running, self.beside, || {
-            let (outcome, others) = quiet::measured(|| measure_once("muster", &plan));
-            slices.push((others, outcome.tally.latency));
+        let (done, (outcome, others)) = meanwhile(running, self.beside, || {
+            quiet::measured(None, || measure_once("muster", &plan))
         });
+        let mut latency = outcome.tally.latency;
+        for nth in 1..=outcome.tally.left_out {
+            latency.record(nth * SECOND / u64::from(RATE));
+        }
+        Slice { latency, done, others, of_quiet: 0 }
     }
 
     /// What there is to show: the slices beside which others took least.
     fn shown(&self) -> Shown {
-        let mut slices: Vec<&(u64, Histogram)> = self.slices.iter().collect();
-        slices.sort_by_key(|(others, _)| *others);
+        let mut slices: Vec<&Slice> = self.slices.iter().collect();
+        slices.sort_by_key(|slice| slice.others);
         slices.truncate(self.slices_wanted());
         let mut all = Histogram::new();
-        for (_, slice) in &slices {
-            all.merge(slice);
+        for slice in &slices {
+            all.merge(&slice.latency);
         }
         Shown {
-            slice_p999: median(slices.iter().map(|(_, slice)| slice.quantile(999))),
+            done: slices.iter().map(|slice| slice.done).sum(),
+            slice_p999: quartiles(slices.iter().map(|slice| slice.latency.quantile(999))),
+            of_quiet: quartiles(slices.iter().map(|slice| slice.of_quiet)),
             latency: all,
-            others: slices.last().map_or(0, |(others, _)| *others),
+            others: slices.last().map_or(0, |slice| slice.others),
         }
     }
 }
 
-/// Does something over and over while something is measured; returns how often.
-fn meanwhile(running: &Running, beside: Beside, measured: impl FnOnce()) -> u64 {
+/// Does something over and over while something is measured; returns how often, and what was
+/// measured.
+fn meanwhile<T>(running: &Running, beside: Beside, measured: impl FnOnce() -> T) -> (u64, T) {
     let done = &AtomicBool::new(false);
     let stop = &|| done.load(Ordering::Relaxed);
     thread::scope(|scope| {
@@ -167,9 +207,9 @@ fn meanwhile(running: &Running, beside: Beside, measured: impl FnOnce()) -> u64 
             }
             times
         });
-        measured();
+        let measured = measured();
         done.store(true, Ordering::Relaxed);
-        doing.join().expect("no panic")
+        (doing.join().expect("no panic"), measured)
     })
 }
 
@@ -207,37 +247,41 @@ fn sweeper(running: &Running, ahead_millis: u64) -> Sweeper {
 fn markdown(phases: &[Phase]) -> String {
     let mut text = format!(
         "\nHow long announces take, in microseconds: {} a second, over UDP and over kept \
-         connections, with a million peers, while the tracker does something beside. Of all that \
-         was measured, what other processes disturbed least; they took up to so many % of a core. \
-         Against the quiet: the p99.9 of a slice of half a second, the median.\n\n\
+         connections, with a million peers, while the tracker does something beside. It runs \
+         within the load generator's process here. Of all that was measured, what other processes \
+         disturbed least; they took up to so many % of a core. The p99.9 of a slice of half a \
+         second, and that against the quiet slice of the same turn: medians, in parentheses \
+         quartiles.\n\n\
          | | p50 | p99 | p99.9 | p99.9 of a slice | of the quiet | max | announces | others % |\n\
          |---|---|---|---|---|---|---|---|---|\n",
         grouped(RATE.into()),
     );
     for phase in phases {
-        let quiet = phases.iter().find(|quiet| quiet.way == phase.way).expect("itself at least");
-        let quiet_p999 = quiet.shown().slice_p999;
-        let Shown { latency: all, slice_p999, others } = phase.shown();
+        let shown = phase.shown();
+        let all = &shown.latency;
+        let [lower, middle, upper] = shown.slice_p999.map(micros);
+        let ratios = shown.of_quiet.map(|permille| ratio(permille, 1000));
         let _ = writeln!(
             text,
-            "| {} | {} | {} | {} | {} | {} | {} | {} | {} |",
-            name(phase),
+            "| {} | {} | {} | {} | {middle} ({lower} to {upper}) | {} ({} to {}) | {} | {} \
+             | {} |",
+            name(phase, shown.done),
             micros(all.quantile(500)),
             micros(all.quantile(990)),
             micros(all.quantile(999)),
-            micros(slice_p999),
-            ratio(slice_p999, quiet_p999),
+            ratios[1],
+            ratios[0],
+            ratios[2],
             micros(all.max()),
             grouped(all.count()),
-            others / 10,
+            shown.others / 10,
         );
     }
     text
 }
 
-fn name(phase: &Phase) -> String {
+fn name(phase: &Phase, times: u64) -> String {
     let way = if phase.way == Way::Udp { "UDP" } else { "HTTP, kept" };
-    let times = phase.done;
     match phase.beside {
         Beside::Nothing => format!("{way}, quiet"),
         Beside::Computing => format!("{way}, a thread computes"),

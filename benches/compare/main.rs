@@ -3,10 +3,10 @@
 //!
 //! `make bench` compares everybody who is installed with a responder that does nothing, the limit;
 //! `make bench-scale` measures muster alone, at any size and in more ways (`scale`). Every tracker
-//! is filled once and then measured in each round after the others, so that what else the machine
-//! does hits all alike, and again where it did too much (`quiet`); the medians are shown. The load
-//! comes from this process, with the load generator of `muster bench`, over loopback. Tables and
-//! plots go to `target/bench`.
+//! is filled once and then measured in each round after the others of its way, in an order that
+//! turns, so that what else the machine does hits all alike, and again where it did too much
+//! (`quiet`); the medians are shown. The load comes from this process, with the load generator of
+//! `muster bench`, over loopback. Tables and plots go to `target/bench`.
 
 mod contestant;
 mod growth;
@@ -22,36 +22,43 @@ mod table;
 use std::fs;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::process::ExitCode;
 
 use muster::load::crowd::{Crowd, CrowdSize, Popularity};
 use muster::load::pace::Span;
 use muster::load::{self, Outcome, Plan, Way};
 
 use contestant::{Contestant, Running};
+use quiet::Retries;
 
 /// 60 peers in a torrent, so that 50 of them can be listed for anybody.
 const CROWD: CrowdSize =
     CrowdSize { torrents: 10_000, peers: 600_000, seeds: 10, popularity: Popularity::Uniform };
 /// One measurement of one tracker.
 const MEASURE_NANOS: u64 = 1_500_000_000;
+/// Before the first round, over HTTP: what translates itself while it runs has done so then.
+const WARM_UP_NANOS: u64 = 1_000_000_000;
 /// Announces under way.
 const CONNECTIONS: u32 = 32;
 
-fn main() {
+const USAGE: &str = "cargo bench --bench compare -- compare ROUNDS [readme]\n\
+                     cargo bench --bench compare -- scale [readme | TORRENTS/PEERS...]";
+
+fn main() -> ExitCode {
     // Cargo itself passes `--bench`.
     let words: Vec<String> = std::env::args().skip(1).filter(|word| word != "--bench").collect();
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
-    match words[..] {
-        ["null", "each"] => null::serve(Way::Each),
-        ["null", "keep"] => null::serve(Way::Keep),
-        ["null", "udp"] => null::serve(Way::Udp),
-        ["scale", ref sizes @ ..] => scale::run(sizes),
-        ["compare", rounds, ref rest @ ..] => {
-            let rounds = rounds.parse().expect("a number of rounds");
-            compare(rounds, rest.contains(&"readme"));
-        }
-        _ => compare(5, false),
-    }
+    let done = match words[..] {
+        ["null", way] => null::serve(way),
+        ["scale", ref words @ ..] => scale::run(words),
+        [] => compare("5", false),
+        ["compare", rounds] => compare(rounds, false),
+        ["compare", rounds, "readme"] => compare(rounds, true),
+        _ => Err(format!("usage:\n{USAGE}")),
+    };
+    let Err(text) = done else { return ExitCode::SUCCESS };
+    eprintln!("{text}");
+    ExitCode::from(2)
 }
 
 /// An empty folder under `target`.
@@ -89,8 +96,8 @@ fn plan_for(running: &Running, way: Way) -> Plan {
 }
 
 /// Measures, if need be again, or says what stands in the way.
-fn measure(name: &str, plan: &Plan) -> Outcome {
-    quiet::undisturbed(|| measure_once(name, plan))
+fn measure(name: &str, plan: &Plan, retries: &mut Retries) -> Outcome {
+    quiet::undisturbed(plan.pid, retries, || measure_once(name, plan))
 }
 
 /// As [`measure`], whatever else the machine does.
@@ -102,7 +109,17 @@ fn measure_once(name: &str, plan: &Plan) -> Outcome {
     outcome
 }
 
-fn compare(rounds: usize, into_readme: bool) {
+/// A contestant and a way, with what was measured, round after round.
+struct Measured<'c> {
+    contestant: &'c Contestant,
+    way: Way,
+    outcomes: Vec<Outcome>,
+    retries: Retries,
+}
+
+fn compare(rounds: &str, into_readme: bool) -> Result<(), String> {
+    let rounds = rounds.parse().ok().filter(|rounds| *rounds > 0);
+    let rounds: usize = rounds.ok_or("ROUNDS: a number from 1")?;
     let crowd = Crowd::new(CROWD);
     let folder = folder("compare");
     let (others, absent) = contestant::others(&folder, &crowd, CROWD.torrents);
@@ -110,24 +127,52 @@ fn compare(rounds: usize, into_readme: bool) {
     for contestant in &contestants {
         fill(contestant);
     }
-    let mut rows = Vec::new();
-    for contestant in &contestants {
-        for (way, process) in &contestant.ways {
-            rows.push((contestant, *way, *process, Vec::new()));
+    let mut ways = [Way::Each, Way::Keep, Way::Udp].map(|way| {
+        let serve = contestants.iter().filter(|contestant| contestant.serving(way).is_some());
+        let new = |contestant| Measured {
+            contestant,
+            way,
+            outcomes: Vec::new(),
+            retries: Retries::new(),
+        };
+        serve.map(new).collect::<Vec<_>>()
+    });
+    for row in ways.iter().flatten().filter(|row| row.way != Way::Udp) {
+        let plan = Plan { span: Span::Nanos(WARM_UP_NANOS), ..row.plan() };
+        measure_once(row.contestant.name, &plan);
+    }
+    for round in 0..rounds {
+        eprintln!("round {} of {rounds}", round + 1);
+        for rows in &mut ways {
+            // Turned, and every other time the other way around, so that none always follows the
+            // same one.
+            let mut order: Vec<usize> = (0..rows.len()).collect();
+            order.rotate_left(round % rows.len());
+            if round % 2 == 1 {
+                order.reverse();
+            }
+            for nth in order {
+                rows[nth].measure();
+            }
         }
     }
-    for round in 1..=rounds {
-        eprintln!("round {round} of {rounds}");
-        for (contestant, way, process, outcomes) in &mut rows {
-            let running = &contestant.running[*process];
-            outcomes.push(measure(contestant.name, &plan_for(running, *way)));
-        }
+    let rows = ways.iter().flat_map(|rows| {
+        let null = &rows[0].outcomes;
+        rows.iter().map(|row| table::Row::new(row.contestant.name, row.way, &row.outcomes, null))
+    });
+    table::write(&rows.collect::<Vec<_>>(), &absent, rounds, into_readme);
+    Ok(())
+}
+
+impl Measured<'_> {
+    fn plan(&self) -> Plan {
+        plan_for(self.contestant.serving(self.way).expect("it serves this way"), self.way)
     }
-    let rows: Vec<table::Row> = rows
-        .into_iter()
-        .map(|(contestant, way, _, outcomes)| table::Row::new(contestant.name, way, &outcomes))
-        .collect();
-    table::write(&rows, &absent, rounds, into_readme);
+
+    fn measure(&mut self) {
+        let outcome = measure(self.contestant.name, &self.plan(), &mut self.retries);
+        self.outcomes.push(outcome);
+    }
 }
 
 /// Lets every peer announce once to each process, over UDP where it is served: that is fastest.

@@ -18,19 +18,26 @@ use rustix::net::{RecvFlags, SendFlags, SocketFlags};
 
 const LISTENER: u64 = u64::MAX;
 
-/// Serves on a free port of 127.0.0.1, which it prints, until it is killed.
-pub fn serve(way: Way) {
+/// Serves a way, `each`, `keep` or `udp`, on a free port of 127.0.0.1, which it prints, until it is
+/// killed.
+pub fn serve(way: &str) -> Result<(), String> {
+    let way = match way {
+        "each" => Way::Each,
+        "keep" => Way::Keep,
+        "udp" => Way::Udp,
+        _ => return Err(format!("{way}: no way to announce")),
+    };
     let local = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     if way == Way::Udp {
         let socket = UdpSocket::bind(local).expect("a port");
         say(socket.local_addr().expect("its address"));
-        return serve_udp(&socket);
+        serve_udp(&socket)
     }
     let listener = TcpListener::bind(local).expect("a port");
     rustix::net::listen(&listener, HTTP_BACKLOG).expect("a longer queue");
     listener.set_nonblocking(true).expect("a socket");
     say(listener.local_addr().expect("its address"));
-    serve_http(&listener, way);
+    serve_http(&listener, way)
 }
 
 fn say(address: SocketAddr) {
@@ -53,7 +60,7 @@ fn reply(way: Way) -> Vec<u8> {
     [head.as_bytes(), &body].concat()
 }
 
-fn serve_http(listener: &TcpListener, way: Way) {
+fn serve_http(listener: &TcpListener, way: Way) -> ! {
     let reply = reply(way);
     let epoll = epoll::create(epoll::CreateFlags::CLOEXEC).expect("epoll");
     let data = epoll::EventData::new_u64(LISTENER);
@@ -96,7 +103,7 @@ fn serve_http(listener: &TcpListener, way: Way) {
     }
 }
 
-fn serve_udp(socket: &UdpSocket) {
+fn serve_udp(socket: &UdpSocket) -> ! {
     let mut packet = [0; 2048];
     let mut announced = [0; 320];
     announced[3] = 1;

@@ -21,14 +21,19 @@ pub const WAYS: [Way; 3] = [Way::Udp, Way::Keep, Way::Each];
 /// The unit of spans.
 pub const SECOND: u64 = 1_000_000_000;
 
-/// Measures sizes given as `TORRENTS/PEERS`, or those of `growth`, and everything else; `readme`
-/// among the words puts the page into the README.
-pub fn run(words: &[&str]) {
+/// Measures sizes given as `TORRENTS/PEERS`, or those of `growth`, and everything else; the word
+/// `readme` puts the page into the README. The error says what is wrong with the words.
+pub fn run(words: &[&str]) -> Result<(), String> {
     let into_readme = words.contains(&"readme");
-    let sizes = words.iter().filter(|word| **word != "readme");
-    let sizes: Vec<(u32, u32)> = sizes.map(|word| parse_size(word)).collect();
+    if into_readme && words.len() > 1 {
+        return Err("the README shows the usual sizes alone: leave out SIZES or README=1".into());
+    }
+    let sizes = if into_readme { &[] } else { words };
+    let given =
+        if sizes.is_empty() { String::new() } else { format!(" SIZES=\"{}\"", sizes.join(" ")) };
+    let sizes = sizes.iter().map(|word| parse_size(word)).collect::<Result<Vec<_>, _>>()?;
     let folder = folder("scale");
-    let mut text = format!("`make bench-scale`, {}.\n\n", machine());
+    let mut text = format!("`make bench-scale{given}`, {}.\n\n", machine());
     text += &idle::table(&folder);
     let (table, plot) = growth::table(&folder, &sizes);
     text += &table;
@@ -36,12 +41,17 @@ pub fn run(words: &[&str]) {
     text += &latency::table(&folder);
     text += &logging::table(&folder);
     text += &quiet::verdict();
-    PageOfRun { name: "scale", marks: "bench-scale", text, plot }.write(into_readme);
+    let alt = "CPU time of an announce, by torrents and peers";
+    PageOfRun { name: "scale", marks: "bench-scale", alt, text, plot }.write(into_readme);
+    Ok(())
 }
 
-fn parse_size(word: &str) -> (u32, u32) {
-    let (torrents, peers) = word.split_once('/').expect("TORRENTS/PEERS");
-    (torrents.parse().expect("torrents"), peers.parse().expect("peers"))
+fn parse_size(word: &str) -> Result<(u32, u32), String> {
+    let parsed = word.split_once('/').and_then(|(torrents, peers)| {
+        let size: (u32, u32) = (torrents.parse().ok()?, peers.parse().ok()?);
+        (size.0 > 0 && size.0 <= size.1).then_some(size)
+    });
+    parsed.ok_or_else(|| format!("{word}: not TORRENTS/PEERS with a peer in each torrent"))
 }
 
 /// A crowd with as many peers in each torrent, a tenth of them seeds.

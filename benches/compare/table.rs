@@ -1,8 +1,8 @@
 //! The table and the plot of the comparison, from what was measured.
 //!
-//! Every figure is the median of the rounds. Times of CPU are counted by the kernel in ticks of
-//! 10 ms, so one round of a second and a half is good to a percent or two; the range beside the
-//! median shows how far the machine let the rounds agree.
+//! Every figure is the median of the rounds, and a ratio that of the ratios within each round. CPU
+//! time is counted by the scheduler in nanoseconds, but its part outside of the kernel in ticks of
+//! 10 ms; the range beside a median shows how far the machine let the rounds agree.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -23,6 +23,9 @@ pub struct Row {
     user_nanos: u64,
     /// The least and the most of all rounds.
     cpu_range: (u64, u64),
+    /// The CPU time against that of the null responder in the same round, in thousandths: the
+    /// median, the least and the most.
+    of_limit: [u64; 3],
     per_second: u64,
     /// Peers in a reply, in tenths.
     peers_tenths: u64,
@@ -32,17 +35,33 @@ pub struct Row {
     generator_nanos: u64,
 }
 
-/// The one in the middle.
+/// The one in the middle; of an even count, the mean of the two.
 pub fn median(values: impl Iterator<Item = u64>) -> u64 {
+    quartiles(values)[1]
+}
+
+/// Below which a quarter, half and three quarters of the values lie, which are some; what falls
+/// between two of them is interpolated.
+pub fn quartiles(values: impl Iterator<Item = u64>) -> [u64; 3] {
     let mut values: Vec<u64> = values.collect();
     values.sort_unstable();
-    values[values.len() / 2]
+    [1, 2, 3].map(|quarter| {
+        let quarters = (values.len() - 1) * quarter;
+        let (at, rest) = (quarters / 4, quarters as u64 % 4);
+        let next = values[(at + 1).min(values.len() - 1)];
+        values[at] + (next - values[at]) * rest / 4
+    })
 }
 
 /// The CPU time of the tracker for an announce, in nanoseconds, and of it the user's part.
 pub fn cpu(outcome: &Outcome) -> (u64, u64) {
     let usage = outcome.tracker.expect("its process was named");
-    (outcome.nanos_each(usage.cpu_micros()), outcome.nanos_each(usage.user_micros))
+    let nanos = if usage.threads_nanos > 0 {
+        usage.threads_nanos / outcome.tally.answered.max(1)
+    } else {
+        outcome.nanos_each(usage.cpu_micros())
+    };
+    (nanos, outcome.nanos_each(usage.user_micros))
 }
 
 /// `12.3` for 12,345: microseconds of nanoseconds.
@@ -71,22 +90,32 @@ pub fn ratio(count: u64, of: u64) -> String {
 }
 
 impl Row {
-    /// The medians of these measurements.
-    pub fn new(name: &'static str, way: Way, outcomes: &[Outcome]) -> Row {
+    /// The medians of these measurements, beside those of the null responder in the same rounds.
+    pub fn new(name: &'static str, way: Way, outcomes: &[Outcome], null: &[Outcome]) -> Row {
         let of = |value: &dyn Fn(&Outcome) -> u64| median(outcomes.iter().map(value));
         let costs = || outcomes.iter().map(|outcome| cpu(outcome).0);
+        let limits = null.iter().map(|outcome| cpu(outcome).0);
+        let mut ratios: Vec<u64> =
+            costs().zip(limits).map(|(cost, limit)| cost * 1000 / limit.max(1)).collect();
+        ratios.sort_unstable();
         Row {
             name,
             way,
             cpu_nanos: of(&|outcome| cpu(outcome).0),
             user_nanos: of(&|outcome| cpu(outcome).1),
             cpu_range: (costs().min().unwrap_or(0), costs().max().unwrap_or(0)),
+            of_limit: [median(ratios.iter().copied()), ratios[0], ratios[ratios.len() - 1]],
             per_second: of(&Outcome::per_second),
             peers_tenths: of(&|outcome| outcome.tally.peers * 10 / outcome.tally.answered.max(1)),
             p99_nanos: of(&|outcome| outcome.tally.latency.quantile(990)),
             resident_bytes: of(&|outcome| outcome.tracker.map_or(0, |usage| usage.resident_bytes)),
             generator_nanos: of(&|outcome| outcome.nanos_each(outcome.generator.cpu_micros())),
         }
+    }
+
+    /// Whether its rounds disagree so much that its median says little.
+    fn is_unsteady(&self) -> bool {
+        self.cpu_range.1 * 2 > self.cpu_range.0 * 3
     }
 }
 
@@ -111,7 +140,8 @@ pub fn write(rows: &[Row], absent: &[String], rounds: usize, into_readme: bool) 
         })
         .collect();
     let plot = svg("CPU time of an announce, microseconds (logarithmic scale)", &bars);
-    PageOfRun { name: "compare", marks: "bench", text, plot }.write(into_readme);
+    let alt = "CPU time of an announce, by tracker";
+    PageOfRun { name: "compare", marks: "bench", alt, text, plot }.write(into_readme);
 }
 
 /// What one run has to show.
@@ -120,6 +150,8 @@ pub struct PageOfRun {
     pub name: &'static str,
     /// Of the marks in the README between which it goes, and of its plot in `docs`.
     pub marks: &'static str,
+    /// What the plot shows, for who cannot see it.
+    pub alt: &'static str,
     /// Markdown.
     pub text: String,
     /// SVG.
@@ -129,7 +161,7 @@ pub struct PageOfRun {
 impl PageOfRun {
     /// Prints the text, and writes it and the plot to `target/bench`, and into the README if asked.
     pub fn write(&self, into_readme: bool) {
-        let PageOfRun { name, marks, text, plot } = self;
+        let PageOfRun { name, marks, alt, text, plot } = self;
         println!("{text}");
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
         let put = |path: &str, text: &str| {
@@ -148,14 +180,15 @@ impl PageOfRun {
         let (_, after) = rest.split_once(&end).expect("the README has the second mark");
         fs::create_dir_all(root.join("docs")).expect("the repository is ours");
         put(&image, plot);
-        put("README.md", &format!("{before}{begin}{text}\n![]({image})\n{end}{after}"));
+        put("README.md", &format!("{before}{begin}{text}\n![{alt}]({image})\n{end}{after}"));
     }
 }
 
 fn markdown(rows: &[Row], absent: &[String], rounds: usize) -> String {
     let mut text = format!(
         "`make bench ROUNDS={rounds}`, {}: medians of {rounds} rounds; {} torrents, {} peers, 50 \
-         wanted; {} announces at a time; one serving thread each; CPU time from `/proc`.\n",
+         wanted; {} announces at a time; as few serving threads as each can do with; CPU time from \
+         `/proc`. In parentheses the least and the most of the rounds.\n",
         machine(),
         grouped(super::CROWD.torrents.into()),
         grouped(super::CROWD.peers.into()),
@@ -163,23 +196,25 @@ fn markdown(rows: &[Row], absent: &[String], rounds: usize) -> String {
     );
     for (way, title) in WAYS {
         let of_way = || rows.iter().filter(move |row| row.way == way);
-        let Some(null) = of_way().next() else { continue };
         let _ = writeln!(
             text,
-            "\n| {title} | CPU us an announce | range | user | of the limit | announces/s | peers \
+            "\n| {title} | CPU us an announce | user | of the limit | announces/s | peers \
              each | p99 ms | resident MB | generator us |\n\
-             |---|---|---|---|---|---|---|---|---|---|"
+             |---|---|---|---|---|---|---|---|---|"
         );
         for row in of_way() {
             let _ = writeln!(
                 text,
-                "| {} | {} | {} to {} | {} | {} | {} | {}.{} | {} | {} | {} |",
+                "| {} | {}{} ({} to {}) | {} | {} ({} to {}) | {} | {}.{} | {} | {} | {} |",
                 row.name,
+                if row.is_unsteady() { "~" } else { "" },
                 micros(row.cpu_nanos),
                 micros(row.cpu_range.0),
                 micros(row.cpu_range.1),
                 micros(row.user_nanos),
-                ratio(row.cpu_nanos, null.cpu_nanos),
+                ratio(row.of_limit[0], 1000),
+                ratio(row.of_limit[1], 1000),
+                ratio(row.of_limit[2], 1000),
                 grouped(row.per_second),
                 row.peers_tenths / 10,
                 row.peers_tenths % 10,
@@ -188,6 +223,10 @@ fn markdown(rows: &[Row], absent: &[String], rounds: usize) -> String {
                 micros(row.generator_nanos),
             );
         }
+    }
+    if rows.iter().any(Row::is_unsteady) {
+        text += "\n`~`: its slowest round took more than one and a half times what its fastest \
+                 took, so its median says little.\n";
     }
     if !absent.is_empty() {
         let _ = writeln!(text, "\nNot installed, so not measured: {}.", absent.join("; "));
@@ -198,9 +237,11 @@ fn markdown(rows: &[Row], absent: &[String], rounds: usize) -> String {
 /// The processor and how many of its cores there are.
 pub fn machine() -> String {
     let text = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let model = text.lines().find_map(|line| line.strip_prefix("model name"));
+    let value = |name| text.lines().find_map(|line| line.strip_prefix(name));
+    // Where there is no name of the processor, as on many ARM boards, there may be the board's.
+    let model = value("model name").or_else(|| value("Model"));
     let model =
-        model.map_or("a processor unknown", |line| line.trim_start_matches(['\t', ':', ' ']));
+        model.map_or(std::env::consts::ARCH, |line| line.trim_start_matches(['\t', ':', ' ']));
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     format!("{cores} cores of {model}")
 }

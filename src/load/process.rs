@@ -1,5 +1,8 @@
 //! What a process costs, as the kernel says it in `/proc` (`proc_pid_stat(5)`,
 //! `proc_pid_status(5)`): the CPU time of all its threads and its memory. Linux only.
+//!
+//! CPU time comes in ticks for a process that may have had more threads than it has now, and in
+//! nanoseconds for the threads that there are.
 
 /// What a process has used since it started, and holds now.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -8,6 +11,9 @@ pub struct Usage {
     pub user_micros: u64,
     /// CPU time within the kernel, likewise.
     pub system_micros: u64,
+    /// CPU time of the threads that there are, of both kinds together and without steps
+    /// (`/proc/PID/task/*/schedstat`); 0 where the kernel does not count it.
+    pub threads_nanos: u64,
     /// Memory held now (`VmRSS`).
     pub resident_bytes: u64,
     /// The most memory ever held (`VmHWM`).
@@ -30,6 +36,7 @@ impl Usage {
         Ok(Usage {
             user_micros,
             system_micros,
+            threads_nanos: threads_nanos(pid).unwrap_or(0),
             resident_bytes: bytes("VmRSS:")?,
             resident_peak_bytes: bytes("VmHWM:")?,
         })
@@ -41,6 +48,7 @@ impl Usage {
         Usage {
             user_micros: self.user_micros.saturating_sub(before.user_micros),
             system_micros: self.system_micros.saturating_sub(before.system_micros),
+            threads_nanos: self.threads_nanos.saturating_sub(before.threads_nanos),
             ..self
         }
     }
@@ -50,6 +58,16 @@ impl Usage {
     pub fn cpu_micros(&self) -> u64 {
         self.user_micros + self.system_micros
     }
+}
+
+/// What all threads of a process have used, in nanoseconds.
+fn threads_nanos(pid: u32) -> Option<u64> {
+    let tasks = std::fs::read_dir(format!("/proc/{pid}/task")).ok()?;
+    let nanos = tasks.map(|task| {
+        let text = std::fs::read_to_string(task.ok()?.path().join("schedstat")).ok()?;
+        text.split(' ').next()?.parse::<u64>().ok()
+    });
+    nanos.sum()
 }
 
 /// User and system time in the text of `/proc/PID/stat`, in microseconds.
@@ -90,6 +108,8 @@ mod tests {
     fn this_process_holds_memory_and_no_process_has_the_number_0() {
         let usage = Usage::of(std::process::id()).expect("it runs");
         assert!(usage.resident_bytes > 0 && usage.resident_peak_bytes > 0, "{usage:?}");
+        let is_counted = std::path::Path::new("/proc/self/schedstat").exists();
+        assert_eq!(usage.threads_nanos > 0, is_counted, "{usage:?}");
         let error = Usage::of(0).expect_err("no process");
         assert!(error.starts_with("/proc/0/stat: ") && error.ends_with("on this host?"), "{error}");
     }
