@@ -12,6 +12,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream, UdpSocket};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use muster::load::process::Usage;
 use muster::percent;
 use muster::request::{Event, InfoHash, PeerId};
 use muster::udp::packet::{
@@ -55,13 +56,9 @@ impl Server {
 
     /// The CPU time of all its threads so far, in nanoseconds.
     fn cpu_nanos(&self) -> u64 {
-        let tasks = std::fs::read_dir(format!("/proc/{}/task", self.child.id())).expect("it runs");
-        let times = tasks.map(|task| {
-            let path = task.expect("a thread").path().join("schedstat");
-            let text = std::fs::read_to_string(path).expect("the kernel has CONFIG_SCHED_INFO");
-            text.split(' ').next().and_then(|nanos| nanos.parse::<u64>().ok()).expect("a number")
-        });
-        times.sum()
+        let nanos = Usage::of(self.child.id()).expect("it runs").threads_nanos;
+        assert!(nanos > 0, "the kernel has CONFIG_SCHED_INFO");
+        nanos
     }
 }
 

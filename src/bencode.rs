@@ -411,7 +411,8 @@ pub fn encode_bytes(out: &mut Vec<u8>, value: &[u8]) {
     out.extend_from_slice(value);
 }
 
-/// Appends the decimal digits of a number, without the formatting machinery.
+/// Appends the decimal digits of a number, without the formatting machinery. The last one inline,
+/// often the only one: a call for each number is 4 % of an announce's user cycles over HTTP.
 #[inline]
 pub fn encode_digits(out: &mut Vec<u8>, value: u64) {
     if value >= 10 {
